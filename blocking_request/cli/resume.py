@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from ..bodies.replaced_file import replace_file
 from .options.url import name_in_url
 
 RECORD_NAME = ".blocking-request.json"
@@ -59,15 +60,7 @@ class DownloadRecord:
     def save(self) -> None:
         """Write the file if the names in the URLs do not say enough. Raises OSError."""
         if self._is_changed:
-            path = self._folder / RECORD_NAME
-            temporary = path.with_name(f"{RECORD_NAME}.{os.getpid()}")
-            try:
-                temporary.write_text(json.dumps(self._given), "utf-8")
-                os.replace(temporary, path)
-            except OSError:
-                with suppress(OSError):
-                    temporary.unlink()
-                raise
+            replace_file(self._folder / RECORD_NAME, (json.dumps(self._given).encode(),), 0o666)
 
 
 def _digest(url: str) -> str:

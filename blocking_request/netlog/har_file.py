@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Optional
 
 from ..bodies.regular_files import open_regular
+from ..bodies.temporary_file import CAN_LOCK, lock
 from ..models.call_record import CallRecord
 from ..models.har import END, beginning, line
-from ..trace import add_recorder, logger
+from ..trace import CallRecorder, add_recorder, logger
 from .har_records import har_objects
 
 MOST_FILES = 100
@@ -33,7 +34,7 @@ MOST_FILES = 100
 _END = END.encode()
 
 
-class HarFile:
+class HarFile(CallRecorder):
     """A recorder that writes each call into a file. Any thread may call every method."""
 
     def __init__(self, path: str, body_limit: int, named_by: str = "") -> None:
@@ -41,7 +42,6 @@ class HarFile:
         ``named_by``: what has named the path, for a warning.
         """
         self.body_limit = body_limit
-        self.wants_trace = True
         self.path = path
         """The path of the file, after it was opened."""
         self._wanted = Path(path)
@@ -58,18 +58,6 @@ class HarFile:
 
     def wants(self, owner: object) -> bool:
         return not self._has_failed
-
-    def call_started(self, call: CallRecord) -> None:
-        pass
-
-    def request_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
-
-    def response_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
-
-    def request_ended(self, request: CallRecord, call: CallRecord) -> None:
-        pass
 
     def call_ended(self, call: CallRecord) -> None:
         try:
@@ -201,25 +189,17 @@ def _open_own(names: list[Path]) -> tuple[int, str]:
 
 def _lock(descriptor: int) -> bool:
     """Lock a file until this process ends; return False if another one has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
+    if CAN_LOCK:
+        return lock(descriptor) is not False  # None: the file system has no locks
+    import msvcrt
 
-        try:
-            os.lseek(descriptor, 1 << 40, os.SEEK_SET)  # far behind the document, so that other programs can read it
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        os.lseek(descriptor, 1 << 40, os.SEEK_SET)  # far behind the document, so that other programs can read it
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     except OSError:
-        return True  # the file system has no locks
+        return False
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
     return True
 
 

@@ -16,7 +16,7 @@ def release_ownership(qobject: QtCore.QObject) -> None:
     only, and has no such function.
     """
     if API == "PySide6":
-        # Several threads may do this at once. The list keeps the deleted objects, so that no new one gets the same id.
+        # Several threads may do this at once. Deleted objects are kept until then, so that no new one gets the same id.
         for key, each in list(_released.items()):
             if is_deleted(each):
                 _released.pop(key, None)

@@ -48,13 +48,7 @@ class SeenSecrets(Secrets):
         return _WithFields(self, fields)
 
     def hide(self, data: bytes) -> bytes:
-        values = self._values
-        if len(values) > _FEW:
-            return self._hide_many(data)
-        for value in values:
-            if value in data:
-                data = data.replace(value, HIDDEN.encode())
-        return self._hide_wide(data) if b"\0" in data else data
+        return self._hide_many(data) if len(self._values) > _FEW else super().hide(data)
 
     def _hide_many(self, data: bytes) -> bytes:
         """Hide the secrets of a text. It may be in UTF-16 or UTF-32: then each character is hidden."""

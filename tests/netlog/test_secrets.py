@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 import requests
 
-from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager, QtAdapter, RequestError
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, QtAdapter, RequestError
 from blocking_request.models.known_secrets import Secrets
 from blocking_request.netlog import NetworkEntry, NetworkLog
 from blocking_request.netlog.entry import record_of_entry
@@ -26,26 +26,11 @@ from blocking_request.netlog.har_file import HarFile
 from blocking_request.trace import add_recorder, remove_recorder
 
 from ..support.names import OK, ROOT, Serve
-from ..support.servers.raw import Connection, always, asking
+from ..support.secret_requests import SECRET, VISIBLE, log_in, secretive, send_secrets
+from ..support.servers.raw import Connection, always
 
-SECRET = "hunter2-hunter2"
 SPECIAL = "p&ss <w\u00f6rd>/" + "\"12'"
 """A secret that other formats write in another way."""
-VISIBLE = "plainly"
-
-
-def secretive(connection: Connection) -> None:
-    """Respond with a redirect with secrets, and then with secrets in each part of a response."""
-    fields = (
-        f"Set-Cookie: sid={SECRET}; Path=/\r\nContent-Type: application/json\r\n"
-        f"Link: <http://u:{SECRET}@h/?token={SECRET}>; rel=next\r\nX-Mine-Key: {SECRET}\r\nX-{VISIBLE}: {VISIBLE}\r\n"
-    )
-    while (request := connection.read_request()) is not None:
-        if b" /old" in request:
-            location = f"Location: /new?api_key={SECRET}#access_token={SECRET}\r\n"
-            connection.respond(b"", "302 Found", location + fields)
-        else:
-            connection.respond(f'{{"access_token": "{SECRET}", "name": "{VISIBLE}"}}'.encode(), headers=fields)
 
 
 def texts_of(entry: NetworkEntry) -> Iterator[str]:
@@ -91,24 +76,7 @@ def check(text: str, secret: str = SECRET) -> None:
 
 def test_secrets_of_a_call(manager: NetworkAccessManager, outputs: tuple[NetworkLog, Any], serve: Serve) -> None:
     _, all_texts = outputs
-    host = serve(secretive).url.partition("//")[2]
-    url = f"http://me:{SECRET}@{host}/old?token={SECRET}&mine={SECRET}&shown={VISIBLE}#access_token={SECRET}"
-    headers = {
-        "Authorization": f"Bearer {SECRET}",
-        "Cookie": f"a={SECRET}; b={SECRET}",
-        "X-Api-Key": SECRET,
-        "X-Mine-Key": SECRET,
-        "Referer": f"http://u:{SECRET}@h/?token={SECRET}",
-        f"X-{VISIBLE}": VISIBLE,
-    }
-    request = BlockingNetworkRequest(manager)
-    assert request.get(url, headers=headers) is OK
-    assert request.post(url, form={"password": SECRET, "client_secret": SECRET, "a": VISIBLE}, headers=headers) is OK
-    assert request.put(url, json={"password": SECRET, "inner": {"token": SECRET}, "a": VISIBLE}, headers=headers) is OK
-    assert request.post(url, form={"password": SECRET}, files={"a": ("a.txt", VISIBLE.encode())}) is OK
-    with request.stream(url, headers=headers) as chunks:
-        b"".join(chunks)
-    assert len(list(manager.getMany([url, url]))) == 2
+    send_secrets(manager, serve(secretive).url)
     check(all_texts())
 
 
@@ -117,11 +85,7 @@ def test_secrets_of_a_login(
     kind: str, manager: NetworkAccessManager, outputs: tuple[NetworkLog, Any], serve: Serve
 ) -> None:
     _, all_texts = outputs
-    request = BlockingNetworkRequest(manager)
-    make = AuthConfig.basic if kind == "Basic" else AuthConfig.digest
-    request.setAuthConfig(make(VISIBLE, SECRET))
-    challenge = 'realm="plainly", nonce="n", algorithm=MD5, qop="auth"' if kind == "Digest" else 'realm="plainly"'
-    assert request.get(serve(asking(f"{kind} {challenge}")).url + f"/?token={SECRET}&shown={VISIBLE}") is OK
+    log_in(kind, manager, serve)
     text = all_texts()
     assert f"{kind} ***" in text and "response=" not in text and "cGxhaW5seTp" not in text
     check(text)

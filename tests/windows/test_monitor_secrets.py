@@ -9,15 +9,14 @@ from typing import Any, Callable
 import pytest
 import requests
 
-from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager, QtAdapter
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, QtAdapter
 from blocking_request.netlog import NetworkLog, NetworkMonitor
 from blocking_request.netlog.monitor.texts import COLUMNS
 from blocking_request.qt.binding import QtCore
 from blocking_request.qt.widgets import QtWidgets
 
-from ..netlog.test_secrets import SECRET, VISIBLE, secretive
 from ..support.names import OK, Serve
-from ..support.servers.raw import asking
+from ..support.secret_requests import SECRET, VISIBLE, log_in, secretive, send_secrets
 from .test_monitor import named
 
 Role = QtCore.Qt.ItemDataRole
@@ -84,33 +83,14 @@ def check(text: str) -> None:
 
 
 def test_secrets_of_calls(manager: NetworkAccessManager, all_texts: Callable[[], str], serve: Serve) -> None:
-    host = serve(secretive).url.partition("//")[2]
-    url = f"http://me:{SECRET}@{host}/old?token={SECRET}&mine={SECRET}&shown={VISIBLE}#access_token={SECRET}"
-    headers = {
-        "Authorization": f"Bearer {SECRET}",
-        "Cookie": f"a={SECRET}; b={SECRET}",
-        "X-Api-Key": SECRET,
-        "X-Mine-Key": SECRET,
-        "Referer": f"http://u:{SECRET}@h/?token={SECRET}",
-        f"X-{VISIBLE}": VISIBLE,
-    }
+    server = serve(secretive).url
+    url = send_secrets(manager, server)
+    xml = f"<a><password>{SECRET}</password></a>".encode()
     request = BlockingNetworkRequest(manager)
-    assert request.get(url, headers=headers) is OK
-    assert request.post(url, form={"password": SECRET, "client_secret": SECRET, "a": VISIBLE}, headers=headers) is OK
-    assert request.put(url, json={"password": SECRET, "inner": {"token": SECRET}, "a": VISIBLE}, headers=headers) is OK
-    assert request.post(url, form={"password": SECRET}, files={"a": ("a.txt", VISIBLE.encode())}) is OK
-    assert (
-        request.put(
-            f"{url}&xml", f"<a><password>{SECRET}</password></a>".encode(), headers={"Content-Type": "text/xml"}
-        )
-        is OK
-    )
-    with request.stream(url, headers=headers) as chunks:
-        b"".join(chunks)
-    assert len(list(manager.getMany([url, url]))) == 2
+    assert request.put(f"{url}&xml", xml, headers={"Content-Type": "text/xml"}) is OK
     session = requests.Session()
     session.mount("http://", QtAdapter(manager))
-    session.get(f"http://{host}/old?token={SECRET}&shown={VISIBLE}", auth=("me", SECRET), cookies={"a": SECRET})
+    session.get(f"{server}/old?token={SECRET}&shown={VISIBLE}", auth=("me", SECRET), cookies={"a": SECRET})
     check(all_texts())
 
 
@@ -118,11 +98,7 @@ def test_secrets_of_calls(manager: NetworkAccessManager, all_texts: Callable[[],
 def test_secrets_of_a_login(
     kind: str, manager: NetworkAccessManager, all_texts: Callable[[], str], serve: Serve
 ) -> None:
-    request = BlockingNetworkRequest(manager)
-    make = AuthConfig.basic if kind == "Basic" else AuthConfig.digest
-    request.setAuthConfig(make(VISIBLE, SECRET))
-    challenge = 'realm="plainly", nonce="n", algorithm=MD5, qop="auth"' if kind == "Digest" else 'realm="plainly"'
-    assert request.get(serve(asking(f"{kind} {challenge}")).url + f"/?token={SECRET}&shown={VISIBLE}") is OK
+    log_in(kind, manager, serve)
     text = all_texts()
     assert f"{kind} ***" in text and "response=" not in text and "cGxhaW5seTp" not in text
     check(text)

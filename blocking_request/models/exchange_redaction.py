@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes, urlspli
 
 from .body_redaction import secrets_of_body
 from .headers import Pairs
-from .known_secrets import Secrets, end_of_host
+from .known_secrets import Secrets
 from .redaction import HIDDEN, SECRET_PARAMETERS, is_secret_field, redact_url, redact_value
+from .urls import end_of_host
 
 _NAMED_SCHEMES = frozenset(
     ("basic", "bearer", "digest", "negotiate", "ntlm", "token", "apikey", "oauth", "aws4-hmac-sha256")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional, Union
 from .._first_use import first_use
 from .headers import Fields, Pairs
 from .redaction import HIDDEN, hidden_repr
+from .urls import end_of_host
 
 if TYPE_CHECKING:
     from .http_messages import Response
@@ -101,12 +102,6 @@ class Secrets:
             return url
         end = end_of_host(url)
         return url[:end] + self.hide_in_text(url[end:])
-
-
-def end_of_host(url: str) -> int:
-    """Return where the host of a URL ends: the path, the query or the fragment begins there (RFC 3986, 3.2)."""
-    start = url.find("://") + 3 if "://" in url else 0
-    return min((place for place in (url.find(end, start) for end in "/?#") if place >= 0), default=len(url))
 
 
 def secrets_of_response(response: Response) -> Secrets:

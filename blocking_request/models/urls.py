@@ -95,6 +95,12 @@ def normalized(url: str) -> str:
     return without_dot_segments(f"{scheme}://{userinfo}{at}{canonical_host(host)}{shown_port}{_quoted(parts['rest'])}")
 
 
+def end_of_host(url: str) -> int:
+    """Return where the host of a URL ends: the path, the query or the fragment begins there (RFC 3986, 3.2)."""
+    start = url.find("://") + 3 if "://" in url else 0
+    return min((place for place in (url.find(end, start) for end in "/?#") if place >= 0), default=len(url))
+
+
 _BEFORE_PATH = re.compile(r"[^:/?#]+://[^/?#]*")
 _PATH = re.compile(r"[^?#]*")
 _ENCODED_DOT = re.compile("%2e", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ...models.http_messages import IDEMPOTENT_METHODS, Request
-from ...models.urls import DEFAULT_PORTS
+from ...models.urls import DEFAULT_PORTS, end_of_host
 from ..accept_language import accept_language
 from .http1 import encode_head
 from .routes import Route
@@ -77,9 +77,8 @@ def request_target(url: str, is_absolute: bool) -> str:
 
 def host_field(url: str) -> bytes:
     """The value of ``Host`` (RFC 9110 section 7.2): without the default port and without the zone of an address."""
-    scheme, _, rest = url.partition("://")
-    end = min((position for position in map(rest.find, "/?#") if position >= 0), default=len(rest))
-    authority = _without_zone(rest[:end])
+    scheme, _, authority = url[: end_of_host(url)].partition("://")
+    authority = _without_zone(authority)
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = authority, ""

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple
 
 from ...errors import ErrorCode
 from ...models.timings import Timings
+from ...models.urls import end_of_host
 from ..entry import NetworkEntry
 
 STEPS = {
@@ -84,11 +85,8 @@ def is_failed(entry: NetworkEntry) -> bool:
 
 def path_text(entry: NetworkEntry) -> str:
     """Return the URL after the host."""
-    _, separator, rest = entry.url().partition("://")
-    if not separator:
-        return bounded(entry.url())
-    at = min((place for place in map(rest.find, "/?#") if place >= 0), default=len(rest))
-    return bounded(rest[at:] or "/")
+    url = entry.url()
+    return bounded(url[end_of_host(url) :] or "/" if "://" in url else url)
 
 
 def size_text(size: int) -> str:

@@ -16,12 +16,12 @@ import rich.progress
 
 from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
+from .messages import can_redraw_line, exit_status, failure_text, show_message
 from .options.body import contents, standard_input
 from .options.call_setup import CallSetup
 from .options.groups import configured
 from .options.tls import with_cacert
 from .options.url import complete_url
-from .output import exit_status, failure_text, has_terminal, say
 from .output_settings import output_settings
 from .resume import DownloadRecord
 from .write_out import report_reply
@@ -93,7 +93,7 @@ def _download(
     # Without a terminal, rich would print an empty line when the bar is stopped.
     settings = output_settings()
     # The text of --write-out would be written into the bar.
-    is_shown = has_terminal() and not settings.silent and not (settings.write_out and sys.stdout.isatty())
+    is_shown = can_redraw_line() and not settings.silent and not (settings.write_out and sys.stdout.isatty())
     shown = bar if is_shown else nullcontext()
     batch = setup.manager.downloadMany(
         requests,
@@ -119,9 +119,9 @@ def _download(
     finally:
         # In the order of the list, which the order of the results is not.
         for _, (_, text) in sorted(failures.items()):
-            say(text)
+            show_message(text)
     good = codes.pop(ErrorCode.NoError, 0)
     failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))
-    if failed or has_terminal():
-        say(f"{good} of {len(requests)} files, {received} bytes{failed}")
+    if failed or can_redraw_line():
+        show_message(f"{good} of {len(requests)} files, {received} bytes{failed}")
     return failures[min(failures)][0] if failures else 0

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from .messages import EXIT_USAGE
 from .options.configuration import ConfiguredCommand
 from .options.sections import WithExamples
 from .options.url import is_like_url
-from .output import EXIT_USAGE
 
 
 class Commands(WithExamples, click.Group):

@@ -1,4 +1,4 @@
-"""The command line: one command for each verb, ``cache``, ``info`` and ``demo``."""
+"""The command line: one command for each method, ``cache``, ``info`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .config_commands import CONFIG_COMMANDS
 from .config_file import ConfigurationError
 from .demo_report import show_demo
 from .info import show_installation
+from .messages import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, show_message
 from .options.cache import command_line_cache
 from .options.groups import all_options
 from .options.request import many_options
 from .options.sections import REQUEST, option
-from .output import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, say
 from .send import send
 from .streams import OutputError, RawOutput, replace_streams
 
@@ -58,7 +58,7 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once
         if sys.stderr.isatty():
-            say("")  # the terminal has shown ^C in this line
+            show_message("")  # the terminal has shown ^C in this line
         return _failed("Interrupted", EXIT_INTERRUPTED)
     except OSError as error:
         file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -68,7 +68,7 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
 
 
 def _failed(message: str, status: int) -> int:
-    say(message)
+    show_message(message)
     return status
 
 
@@ -121,18 +121,18 @@ def _send(method: Optional[str], head: bool, **values: Any) -> int:
     return send("HEAD" if head else method, values)
 
 
-def _add_verb(verb: str, summary: str, with_body: bool, examples: Sequence[str]) -> None:
+def _add_method(method: str, summary: str, with_body: bool, examples: Sequence[str]) -> None:
     def command(**values: Any) -> int:
-        return send(verb, values)
+        return send(method, values)
 
     command.__doc__ = summary
     command = all_options(command, with_body)
-    if verb == "GET":
+    if method == "GET":
         command = many_options(command)
-    commands.command(verb.lower(), epilog=EXIT_STATUSES, examples=examples)(command)
+    commands.command(method.lower(), epilog=EXIT_STATUSES, examples=examples)(command)
 
 
-for _verb, _summary, _with_body, _examples in (
+for _method, _summary, _with_body, _examples in (
     (
         "GET",
         "GET a resource. If a download to a file is interrupted, run the same command again to continue.",
@@ -194,7 +194,7 @@ for _verb, _summary, _with_body, _examples in (
         ),
     ),
 ):
-    _add_verb(_verb, _summary, _with_body, _examples)
+    _add_method(_method, _summary, _with_body, _examples)
 
 
 @commands.command(
@@ -206,11 +206,11 @@ for _verb, _summary, _with_body, _examples in (
         "blocking-request request REPORT https://example.org/dav/ -d @report.xml",
     ),
 )
-@click.argument("verb")
+@click.argument("method")
 @partial(all_options, with_body=True)
-def _request(verb: str, **values: Any) -> int:
-    """Send a request with any VERB."""
-    return send(verb, values)
+def _request(method: str, **values: Any) -> int:
+    """Send a request with any METHOD."""
+    return send(method, values)
 
 
 @commands.group(

@@ -7,7 +7,7 @@ import sys
 import click
 
 from .config_file import PROFILES, config_path, read_config
-from .output import EXIT_STATUSES
+from .messages import EXIT_STATUSES
 from .passwords import delete_password, store_password
 
 

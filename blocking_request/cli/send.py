@@ -14,18 +14,18 @@ from ..netlog.har_file import HarFile
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .batch import send_list
-from .body import BodyTarget
+from .body_target import BodyTarget
 from .head import write_head
-from .narrator import Narrator
+from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.groups import can_continue, configured
 from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
 from .options.values import check_text
-from .output import EXIT_FILE, exit_status, failure_text, say, show
 from .output_settings import output_settings
 from .progress import ProgressBar
+from .verbose import VerboseRecorder
 from .write_out import report_reply
 
 HAR_BODY_BYTES = 1 << 20
@@ -37,36 +37,36 @@ NOT_MODIFIED = 304
 """The response to a conditional request (-H), which says that the file has not changed."""
 
 
-def send(verb: Optional[str], values: Mapping[str, Any]) -> int:
+def send(method: Optional[str], values: Mapping[str, Any]) -> int:
     """Send the request that the values of the options make. Return the exit status.
 
-    ``verb``: None: GET, or POST if there is a body. Raises click.UsageError, OSError.
+    ``method``: None: GET, or POST if there is a body. Raises click.UsageError, OSError.
     """
     if values["har"] is not None:
         _write_har(values["har"])
     if values.get("urls") is not None:
         return send_list(values)
     url = values["url"]
-    if url is None and verb is not None and "://" in verb:
-        raise click.UsageError("Missing argument 'VERB': it precedes the URL")
+    if url is None and method is not None and "://" in method:
+        raise click.UsageError("Missing argument 'METHOD': it precedes the URL")
     if url is None:
-        raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
+        raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if method == "GET" else ""))
     if values.get("jobs") is not None:
         raise click.UsageError("--jobs can only be used with --from")
     body = body_of(values)
-    verb = verb or ("GET" if body is None else "POST")
-    check_text(verb, "verb")
+    method = method or ("GET" if body is None else "POST")
+    check_text(method, "method")
     setup = configured(values)
     request = setup.request_of(url)
-    data = body_for(verb.upper(), _with_body_fields(setup, body))
+    data = body_for(method.upper(), _with_body_fields(setup, body))
     blocking = setup.blocking_request()
     if values["verbose"]:
-        add_recorder(Narrator())
-    if verb.upper() == "HEAD":
-        status = _send_head(setup, blocking, verb, request, data, values)
+        add_recorder(VerboseRecorder())
+    if method.upper() == "HEAD":
+        status = _send_head(setup, blocking, method, request, data, values)
     else:
-        target = _target(verb, data is not None, values)
-        status = _send_to(target, setup, blocking, verb, request, data, values)
+        target = _target(method, data is not None, values)
+        status = _send_to(target, setup, blocking, method, request, data, values)
     setup.save_cookies()
     report_reply(blocking.reply(), status)
     return status
@@ -85,10 +85,10 @@ def _with_body_fields(setup: CallSetup, body: Optional[RequestBody]) -> Any:
     return body.data
 
 
-def _target(verb: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarget:
+def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarget:
     """Return the target of the body. Raises click.UsageError."""
     path = target_path(values)
-    is_resumable = verb.upper() == "GET" and not has_body and can_continue(values)
+    is_resumable = method.upper() == "GET" and not has_body and can_continue(values)
     if values["resume"] and (path is None or not is_resumable):
         raise click.UsageError(
             "-C can only be used with GET and -o FILE or -O, and not with a cache, a Range or an Accept-Encoding"
@@ -105,64 +105,64 @@ def _write_har(path: str) -> None:
     file.open()
     add_recorder(file)
     if file.path != path:
-        say(f"Another process is writing {path}: the calls are written to {file.path}")
+        show_message(f"Another process is writing {path}: the calls are written to {file.path}")
 
 
 def _send_to(
     target: BodyTarget,
     setup: CallSetup,
     blocking: BlockingNetworkRequest,
-    verb: str,
+    method: str,
     request: Any,
     data: Any,
     values: Mapping[str, Any],
 ) -> int:
     try:
         with ProgressBar(blocking, target.is_shown):
-            code = send_into_sink(blocking, request, verb, data, target.sink, setup.headers, setup.query)
+            code = send_into_sink(blocking, request, method, data, target.sink, setup.headers, setup.query)
     except KeyboardInterrupt:
         target.stop()
         if target.resume_hint():
-            say(target.resume_hint())
+            show_message(target.resume_hint())
         raise
     reply = blocking.reply()
     target.finish(reply, writes_error=not values["fail"])
     if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
     if target.refused_binary():
-        say(BINARY_NOTE)
+        show_message(BINARY_NOTE)
         if code in (ErrorCode.NoError, ErrorCode.NetworkError):
             return EXIT_FILE
     if code is not ErrorCode.NoError:
-        say(with_cacert(failure_text(reply.errorString()), reply, values))
+        show_message(with_cacert(failure_text(reply.errorString()), reply, values))
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
-            say(target.resume_hint())
+            show_message(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
-        say(f"No file was written: the server answered {reply.statusCode()} {reply.reasonPhrase()}")
+        show_message(f"No file was written: the server answered {reply.statusCode()} {reply.reasonPhrase()}")
         return int(ErrorCode.ServerExceptionError)
     return exit_status(code, reply)
 
 
 def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
     if is_from_cache:
-        show("* from the cache")
+        show_always("* from the cache")
     if target.written() is not None:
-        show(f"* written to {target.written()}")
+        show_always(f"* written to {target.written()}")
 
 
 def _send_head(
-    setup: CallSetup, blocking: BlockingNetworkRequest, verb: str, request: Any, data: Any, values: Mapping[str, Any]
+    setup: CallSetup, blocking: BlockingNetworkRequest, method: str, request: Any, data: Any, values: Mapping[str, Any]
 ) -> int:
     for name in ("remote_name", "resume", "checksum"):
         if values[name]:
             raise click.UsageError("the response to HEAD has no body: -O, -C and --checksum cannot be used")
     output = values["output"]
-    code = blocking.sendCustomRequest(request, verb, data, headers=setup.headers, params=setup.query)
+    code = blocking.sendCustomRequest(request, method, data, headers=setup.headers, params=setup.query)
     reply = blocking.reply()
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
         settings = output_settings()
         is_pretty = settings.pretty if settings.pretty is not None else sys.stdout.isatty()
         write_head(click.get_current_context().obj, reply, output, is_pretty, settings.include)
     if code is not ErrorCode.NoError:
-        say(with_cacert(failure_text(reply.errorString()), reply, values))
+        show_message(with_cacert(failure_text(reply.errorString()), reply, values))
     return exit_status(code, reply)

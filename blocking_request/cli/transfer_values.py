@@ -13,7 +13,7 @@ from ..models.headers import Pairs
 from ..models.transfer_trace import TransferTrace
 from ..qt.binding import QtNetwork
 from ..reply import response_of
-from .output import failure_text
+from .messages import failure_text
 
 Value = Union[str, int, float]
 """A float is a time in seconds."""

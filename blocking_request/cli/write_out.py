@@ -11,7 +11,7 @@ from .. import ReplyContent
 from ..models.call_record import CallRecord
 from ..models.redaction import printable
 from ..trace import CallRecorder
-from .output import show
+from .messages import show_always
 from .streams import RawOutput, write_all
 from .transfer_values import VARIABLES, Transfer, all_json, header_json
 
@@ -69,7 +69,7 @@ class WriteOut(CallRecorder):
         if name not in VARIABLES:
             if name not in self._unknown:
                 self._unknown.add(name)
-                show(f"unknown --write-out variable: '{match[1]}'")
+                show_always(f"unknown --write-out variable: '{match[1]}'")
             return ""
         value = VARIABLES[name](transfer)
         if name in ("http_code", "response_code"):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from blocking_request.cli.commands import commands
+from blocking_request.cli.messages import EXIT_STATUSES
 from blocking_request.cli.options.sections import OTHER, SECTIONS
-from blocking_request.cli.output import EXIT_STATUSES
 
 PROGRAM = "blocking-request"
 

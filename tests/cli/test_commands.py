@@ -104,7 +104,7 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
         (["get"], 64, "Missing argument 'URL'"),
         (["get", "http://h/", "--timeout", "soon"], 64, "'soon' is not a time: write 5 or 0.5 (seconds), 500ms or 2m"),
         (["head"], 64, "Missing argument 'URL'"),
-        (["request", "http://h/"], 64, "Missing argument 'VERB'"),
+        (["request", "http://h/"], 64, "Missing argument 'METHOD'"),
         (["request", "TRACE"], 64, "Missing argument 'URL'"),
         (
             ["get", "http://h/", "-H", "no colon"],

@@ -298,7 +298,7 @@ def test_invalid_values(serve: Serve, tmp_path: Path) -> None:
         Case("get", url, "--no-such", status=USAGE, says="--no-such"),
         Case("get", url, url, status=USAGE, says="unexpected extra argument"),
         Case("get", "http://h/\udcff", status=USAGE, says="the URL is not UTF-8 text "),
-        Case("request", "\udcff", url, status=USAGE, says="the verb is not UTF-8 text"),
+        Case("request", "\udcff", url, status=USAGE, says="the method is not UTF-8 text"),
         Case("get", url, "--cacert", "a\0b", status=USAGE, says="is not a path: embedded null"),
         Case("post", url, "-d", "@a\0b", status=USAGE, says="is not a path: embedded null"),
         Case("get", url, "-o", "a\0b", status=USAGE, says="the path has a null character"),

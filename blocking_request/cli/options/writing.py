@@ -8,7 +8,7 @@ from typing import Any, Optional
 import click
 
 from ...trace import add_recorder, remove_recorder
-from ..output import EXIT_FILE
+from ..messages import EXIT_FILE
 from ..output_settings import OutputSettings, set_output_settings
 from ..streams import OutputError
 from ..write_out import WriteOut, set_write_out

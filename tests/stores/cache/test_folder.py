@@ -18,7 +18,7 @@ from typing import Callable
 import pytest
 
 from blocking_request import NetworkDiskCache
-from blocking_request.cli.output import EXIT_FILE
+from blocking_request.cli.messages import EXIT_FILE
 from blocking_request.stores.cache import folder as cache_folder
 from blocking_request.stores.cache import index
 from blocking_request.stores.cache.base import store_of

@@ -44,13 +44,13 @@ def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
     return int(code)
 
 
-def say(text: str) -> None:
+def show_message(text: str) -> None:
     """Write a message to standard error, unless --silent hides it."""
     if not output_settings().hides_messages:
-        show(text)
+        show_always(text)
 
 
-def show(text: str) -> None:
+def show_always(text: str) -> None:
     """Write a line to standard error, also after --silent. A terminal gets several lines, without divided words."""
     text = printable(text)
     if sys.stderr.isatty():
@@ -72,6 +72,6 @@ def failure_text(text: str) -> str:
 _SET_ENGINE = re.compile(r"setEngine\('(\w+)'\)")
 
 
-def has_terminal() -> bool:
+def can_redraw_line() -> bool:
     """Return whether standard error is a terminal that can redraw a line."""
     return is_smart_terminal(sys.stderr)

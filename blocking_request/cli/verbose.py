@@ -12,12 +12,12 @@ from ..models.redaction import printable
 from ..netlog.entry import NetworkEntry
 from ..trace import CallRecorder, steps_text
 from .head import painted_field, painted_status_line
-from .output import failure_text, show
+from .messages import failure_text, show_always
 from .output_settings import output_settings
 from .terminal import Paint, paint_for, paint_plain
 
 
-class Narrator(CallRecorder):
+class VerboseRecorder(CallRecorder):
     """A recorder that writes each request, as it was sent, and its response to standard error, without credentials."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Narrator(CallRecorder):
 
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
         self._end_streaming()
-        show(f"* {request.method} {request.url}")
+        show_always(f"* {request.method} {request.url}")
 
     def response_started(self, request: CallRecord, call: CallRecord) -> None:
         _show_heads(request)
@@ -64,10 +64,10 @@ def _show_end(request: CallRecord) -> None:
     entry = NetworkEntry(request)
     outcome = failure_text(entry.errorString()) or f"{entry.receivedBytes()} bytes"
     tls = f", {entry.sessionProtocol()} {entry.sessionCipher()}" if entry.sessionProtocol() else ""
-    show(f"* {outcome} in {entry.elapsed() * 1000:.1f} ms over {entry.engine() or 'no engine'}{tls}")
+    show_always(f"* {outcome} in {entry.elapsed() * 1000:.1f} ms over {entry.engine() or 'no engine'}{tls}")
     steps = steps_text(request.trace)
     if steps:
-        show(f"* {steps}")
+        show_always(f"* {steps}")
 
 
 def _show_head(mark: str, line: str, fields: list[tuple[str, str]], paint: Paint) -> None:

@@ -15,6 +15,11 @@ if "__all__" not in globals() and getattr(sys.modules.get(__name__), "__dict__",
     for _name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
         del sys.modules[_name]
 
+from ._command import end_at_ctrl_c, is_command
+
+if is_command():
+    end_at_ctrl_c()
+
 from ._first_use import first_use
 from ._version import VERSION as __version__
 from .errors import (

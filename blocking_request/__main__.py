@@ -13,8 +13,6 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         sys.exit(f"The command line needs {error.name}. Install it: python3 -m pip install 'blocking-request[cli]'")
-    except KeyboardInterrupt:
-        sys.exit(130)
     run()
 
 

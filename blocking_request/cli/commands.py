@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import click
 
-from .. import NetworkDiskCache
+from .._command import end_at_ctrl_c, raise_at_ctrl_c
+from .._first_use import first_use
 from .._version import VERSION
 from ..qt.binding import QtCore
 from .command_groups import DEFAULT_COMMAND, Commands, MainCommands
 from .completion import SHELLS, completion_script
 from .config_commands import CONFIG_COMMANDS
 from .config_file import ConfigurationError
-from .demo_report import show_demo
-from .info import show_installation
 from .messages import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, show_message
 from .options.cache import command_line_cache
 from .options.groups import all_options
 from .options.request import many_options
 from .options.sections import REQUEST, option
-from .send import send
 from .streams import OutputError, RawOutput, replace_streams
+
+if TYPE_CHECKING:
+    from .. import NetworkDiskCache
 
 
 def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
@@ -44,6 +44,7 @@ def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
 def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
     """Run a command and return its exit status. An exception is shown as one sentence."""
     try:
+        raise_at_ctrl_c()
         status = commands.main(arguments, standalone_mode=False, obj=output)
         sys.stdout.flush()
         return int(status or 0)
@@ -56,7 +57,7 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
     except OutputError as error:
         return EXIT_BROKEN_PIPE if error.is_broken_pipe else _failed(str(error), EXIT_FILE)
     except (click.Abort, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once
+        end_at_ctrl_c()  # if it is the second one, it ends the program at once
         if sys.stderr.isatty():
             show_message("")  # the terminal has shown ^C in this line
         return _failed("Interrupted", EXIT_INTERRUPTED)
@@ -65,6 +66,8 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
         return _failed(f"{file}{error.strerror or error}", EXIT_FILE)
     except ValueError as error:  # the library refuses the value of an option
         return _failed(str(error), EXIT_USAGE)
+    finally:
+        end_at_ctrl_c()
 
 
 def _failed(message: str, status: int) -> int:
@@ -118,12 +121,19 @@ def _send(method: Optional[str], head: bool, **values: Any) -> int:
         raise click.UsageError("-I and -X exclude each other: give one of them")
     if method == "":
         raise click.UsageError("-X: the method is empty")
-    return send("HEAD" if head else method, values)
+    return _sent("HEAD" if head else method, values)
+
+
+def _sent(method: Optional[str], values: Mapping[str, Any]) -> int:
+    """Send a request, and return the exit status. Help and completion do not import what that needs."""
+    with first_use:
+        from .send import send
+    return send(method, values)
 
 
 def _add_method(method: str, summary: str, with_body: bool, examples: Sequence[str]) -> None:
     def command(**values: Any) -> int:
-        return send(method, values)
+        return _sent(method, values)
 
     command.__doc__ = summary
     command = all_options(command, with_body)
@@ -210,7 +220,7 @@ for _method, _summary, _with_body, _examples in (
 @partial(all_options, with_body=True)
 def _request(method: str, **values: Any) -> int:
     """Send a request with any METHOD."""
-    return send(method, values)
+    return _sent(method, values)
 
 
 @commands.group(
@@ -269,6 +279,8 @@ def _cache_status(cache: NetworkDiskCache) -> int:
 @commands.command("info", epilog=EXIT_STATUSES)
 def _info() -> int:
     """Show the versions of all components, and which engine sends which request."""
+    with first_use:
+        from .info import show_installation
     show_installation()
     return 0
 
@@ -280,6 +292,8 @@ def _demo(as_json: bool) -> int:
 
     The exit status is 1 if a promise was not kept.
     """
+    with first_use:
+        from .demo_report import show_demo
     return int(show_demo(as_json) > 0)
 
 

@@ -9,11 +9,10 @@ from typing import Any, Optional
 import click
 
 from .. import BlockingNetworkRequest, ErrorCode
+from .._first_use import first_use
 from ..bodies.upload import body_for
-from ..netlog.har_file import HarFile
 from ..request.request import send_into_sink
 from ..trace import add_recorder
-from .batch import send_list
 from .body_target import BodyTarget
 from .head import write_head
 from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
@@ -25,7 +24,6 @@ from .options.tls import with_cacert
 from .options.values import check_text
 from .output_settings import output_settings
 from .progress import ProgressBar
-from .verbose import VerboseRecorder
 from .write_out import report_reply
 
 HAR_BODY_BYTES = 1 << 20
@@ -45,6 +43,8 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
     if values["har"] is not None:
         _write_har(values["har"])
     if values.get("urls") is not None:
+        with first_use:
+            from .batch import send_list
         return send_list(values)
     url = values["url"]
     if url is None and method is not None and "://" in method:
@@ -61,6 +61,8 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
     data = body_for(method.upper(), _with_body_fields(setup, body))
     blocking = setup.blocking_request()
     if values["verbose"]:
+        with first_use:
+            from .verbose import VerboseRecorder
         add_recorder(VerboseRecorder())
     if method.upper() == "HEAD":
         status = _send_head(setup, blocking, method, request, data, values)
@@ -101,6 +103,8 @@ def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarge
 
 def _write_har(path: str) -> None:
     """Write all calls of this command into a HAR file. Raises OSError."""
+    with first_use:
+        from ..netlog.har_file import HarFile
     file = HarFile(path, HAR_BODY_BYTES)
     file.open()
     add_recorder(file)

@@ -14,6 +14,7 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from .._command import is_command
 from .._first_use import first_use
 from ..models.urls import with_stray_percent_encoded
 from .class_creation import make_classes
@@ -120,16 +121,6 @@ def _import_binding() -> tuple[str, Any, Any, Any]:
     )
 
 
-def _is_command() -> bool:
-    """Return whether this process runs our command line, which shows a message in the place of a traceback."""
-    program = (getattr(sys, "argv", None) or [""])[0]
-    if program == "-m":  # Python imports the package of the module that -m names
-        arguments: list[str] = getattr(sys, "orig_argv", ["blocking_request"])  # new in Python 3.10
-        return "blocking_request" in arguments
-    name: str = os.path.splitext(os.path.basename(program))[0]
-    return name == "blocking-request"
-
-
 if TYPE_CHECKING:
     from PyQt5 import QtCore, QtNetwork, sip
     from PyQt5.QtCore import pyqtSignal as Signal
@@ -141,7 +132,7 @@ else:
     try:
         API, QtCore, QtNetwork, sip = _import_binding()
     except ImportError as error:
-        if _is_command():
+        if is_command():  # it shows a message in the place of a traceback
             sys.exit(str(error))
         raise
     Signal = QtCore.Signal if API == "PySide6" else QtCore.pyqtSignal

@@ -17,6 +17,14 @@ import sys
 import traceback
 from typing import Any
 
+# The modules that a command imports when it runs are imported here, so that not each fork does it.
+import blocking_request.cli.batch
+import blocking_request.cli.demo_report
+import blocking_request.cli.info
+import blocking_request.cli.send
+import blocking_request.cli.verbose
+import blocking_request.netlog.har_file
+import blocking_request.stores.cache.disk  # noqa: F401
 from blocking_request.cli import commands as cli
 
 LIMIT_SECONDS = 20

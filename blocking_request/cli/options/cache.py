@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ... import NetworkDiskCache
+from ..._first_use import first_use
 from ...qt.binding import QtNetwork, enum_value
-from ...stores.cache.location import default_folder
 from .call_setup import CallSetup
 from .sections import CACHE, Command, decorated, option
+
+if TYPE_CHECKING:
+    from ... import NetworkDiskCache
 
 _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
 
@@ -48,6 +50,9 @@ def apply_cache_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
 
 def command_line_cache() -> NetworkDiskCache:
     """Return the cache of --cache. Raises OSError if no folder is found, or if it has files that are not a cache's."""
+    with first_use:
+        from ... import NetworkDiskCache
+        from ...stores.cache.location import default_folder
     try:
         folder = default_folder("command-line")
     except RuntimeError as error:  # raised by pathlib or platformdirs if the user has no home folder

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from ...bodies.checksum import Checksum
+from ..._first_use import first_use
 from .sections import OUTPUT, Command, decorated, option
 from .url import complete_url, name_in_url
 from .values import checked_path
+
+if TYPE_CHECKING:
+    from ...bodies.checksum import Checksum
 
 
 def output_options(command: Command) -> Command:
@@ -107,6 +110,8 @@ def checksum_of(values: Mapping[str, Any]) -> Optional[Checksum]:
     """Return the checksum that the body must have. Raises click.UsageError."""
     if values["checksum"] is None:
         return None
+    with first_use:
+        from ...bodies.checksum import Checksum
     try:
         return Checksum(values["checksum"])
     except ValueError as error:

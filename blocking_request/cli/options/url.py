@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from ...bodies.download_files import safe_name
+from ..._first_use import first_use
 
 _WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WITHOUT_AUTHORITY = re.compile(r"(?:https?|file|data|qrc|about|blob|javascript|mailto|tel|urn):", re.IGNORECASE)
@@ -33,6 +33,8 @@ def is_like_url(word: str) -> bool:
 
 def name_in_url(url: str) -> str:
     """Return the file name at the end of the path of a URL; '' if it has none, or if it is not valid."""
+    with first_use:
+        from ...bodies.download_files import safe_name
     try:
         return safe_name(unquote(urlsplit(url).path))
     except ValueError:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -161,6 +161,57 @@ def test_encodings(serve: Serve, on_terminal: Callable[..., Shown], piped: Calla
         url = serve(always(body, headers=f"Content-Type: application/json{charset}\r\n")).url
         assert piped("get", url, "--pretty").decode() == f'[\n  "{text}"\n]\n'
         assert piped("get", url) == body
+
+
+def test_encodings_that_the_server_names_wrongly(
+    serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]
+) -> None:
+    """Text is shown as text, with the bytes that are not valid as escapes; JSON is laid out. A pipe gets the bytes."""
+    text = "caf\u00e9 \u6f22\n"
+    for encoding, charset, shown in (
+        ("utf-16", "", text),
+        ("utf-32", "; charset=utf-8", text),
+        ("utf-16-le", "; charset=UTF-16", text),
+        ("utf-8", "; charset=nonsense", text),
+        ("gb18030", "; charset=gb18030", text),
+        ("gb18030", "", "caf\\xa8\\xa6 \\x9dh\n"),
+        ("utf-8", "; charset=us-ascii", "caf\\xc3\\xa9 \\xe6\\xbc\\xa2\n"),
+    ):
+        url = serve(always(text.encode(encoding), headers=f"Content-Type: text/plain{charset}\r\n")).url
+        assert on_terminal("get", url) == (0, shown.replace("\n", "\r\n").encode()), (encoding, charset)
+        assert piped("get", url) == text.encode(encoding)
+    only_invalid = "\u041f\u0440\u0438\u0432\u0435\u0442".encode("cp1251")
+    url = serve(always(only_invalid, headers="Content-Type: text/html\r\n")).url
+    assert on_terminal("get", url).text == "\\xcf\\xf0\\xe8\\xe2\\xe5\\xf2\n"
+    body = json.dumps(["\u00e9"], ensure_ascii=False)
+    for encoding, charset in (("utf-16", ""), ("utf-8", "; charset=utf-16"), ("utf-32-be", "; charset=utf-8")):
+        url = serve(always(body.encode(encoding), headers=f"Content-Type: application/json{charset}\r\n")).url
+        assert piped("get", url, "--pretty").decode() == '[\n  "\u00e9"\n]\n'
+    url = serve(always(body.encode("utf-16-le"), headers=JSON_TYPE)).url
+    assert on_terminal("get", url, "--no-pretty").text == f"{body}\n"
+
+
+def test_byte_order_mark_in_pieces() -> None:
+    from blocking_request.cli.printed_body import PrintedBody
+
+    class Terminal:
+        written = b""
+
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            self.written += bytes(data)
+            return len(data)
+
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le"):
+        terminal = Terminal()
+        printed = PrintedBody(terminal, False)  # type: ignore[arg-type]
+        printed.begin("text/plain" + ("; charset=utf-16" if encoding == "utf-16-le" else ""))
+        for number in "\u00e9x".encode(encoding):
+            printed.write(bytes([number]))
+        printed.end()
+        assert terminal.written.decode() == "\u00e9x\n"
 
 
 def test_control_characters_never_reach_the_terminal(serve: Serve, on_terminal: Callable[..., Shown]) -> None:

@@ -92,6 +92,11 @@ def _speed(size: Callable[[Transfer], int]) -> Callable[[Transfer], int]:
     return lambda transfer: int(size(transfer) / transfer.seconds) if transfer.seconds > 0 else 0
 
 
+def _connects(transfer: Transfer) -> int:
+    """Return how many connections were made."""
+    return sum(each.trace is not None and each.trace.connect_ended is not None for each in transfer.requests)
+
+
 def _peer(transfer: Transfer) -> tuple[str, int]:
     peer = None if transfer.last is None else transfer.last.peer
     return ("", 0) if peer is None else peer
@@ -124,6 +129,7 @@ VARIABLES: dict[str, Callable[[Transfer], Value]] = {
     "http_code": _status,
     "http_version": lambda transfer: transfer.response.http_version.partition("/")[2] or "0",
     "method": lambda transfer: transfer.response.request.method,
+    "num_connects": _connects,
     "num_headers": lambda transfer: len(transfer.response.headers.pairs),
     "num_redirects": lambda transfer: len(transfer.response.history),
     "redirect_url": _redirect_url,

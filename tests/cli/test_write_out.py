@@ -37,6 +37,7 @@ EXACT = (
     "response_code",
     "http_version",
     "method",
+    "num_connects",
     "num_headers",
     "num_redirects",
     "redirect_url",
@@ -112,9 +113,14 @@ def test_unknown_variable(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "status", "message"), [("@", 64, "name of the file is missing"), ("@/no/such", 74, "/no/such cannot be")]
+    ("value", "status", "message"),
+    [
+        ("@", 64, "name of the file is missing"),
+        ("@/no/such", 74, "/no/such cannot be"),
+        ("%{http_code} %output{file}", 64, "%output{FILE} is not supported: use %{stderr}"),
+    ],
 )
-def test_wrong_file(value: str, status: int, message: str) -> None:
+def test_wrong_text(value: str, status: int, message: str) -> None:
     result = cli("get", "http://127.0.0.1:1/", "-w", value)
     assert (result.returncode, result.stdout) == (status, b"") and message in result.stderr.decode()
 
@@ -149,6 +155,16 @@ def test_times(serve: Serve) -> None:
         "get", f"{serve(respond).url}/redirect", "-o", "/dev/null", "-w", "%{time_redirect} %{time_total}"
     ).split(" ")
     assert 0 < float(redirect) < float(total)
+
+
+def test_times_that_qt_knows(serve: Serve) -> None:
+    names = ("time_namelookup", "time_connect", "time_pretransfer", "time_starttransfer", "time_total")
+    text = " ".join(f"%{{{name}}}" for name in names)
+    url = serve(respond).url
+    told = written("get", url, "-o", "/dev/null", "--engine", "qt", "-w", f"{text} %{{num_connects}}%{{remote_ip}}")
+    assert told.startswith("0.000000 0.000000 ") and told.endswith(" 0")
+    times = [float(each) for each in told.split(" ")]
+    assert times[:5] == sorted(times[:5]) and 0 < times[2] < times[3]
 
 
 def test_tls(tmp_path: Path) -> None:

@@ -46,12 +46,18 @@ def writing_options(command: Command) -> Command:
 def _write_out_text(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
     """Return the text, which may be in a file. Raises click.BadParameter, click.FileError."""
     if value is None or not value.startswith("@"):
-        return value
+        return _checked_text(ctx, param, value)
     if value == "@":
         raise click.BadParameter("the name of the file is missing after @", ctx, param)
     text = standard_input() if value == "@-" else contents(value[1:])
     # As curl does: a line end in a file is written as \\n.
-    return text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", "")
+    return _checked_text(ctx, param, text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", ""))
+
+
+def _checked_text(ctx: click.Context, param: click.Parameter, text: Optional[str]) -> Optional[str]:
+    if text is not None and "%output{" in text.replace("%%", ""):
+        raise click.BadParameter("%output{FILE} is not supported: use %{stderr}, and redirect the streams", ctx, param)
+    return text
 
 
 _OPTIONS = (

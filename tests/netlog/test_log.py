@@ -375,7 +375,7 @@ def test_logs_that_are_dropped_while_many_calls_run(
     for thread in threads:
         thread.start()
     try:
-        for number in range(30):
+        for number in range(12):
             log = NetworkLog(manager, maximumEntries=5)
             log.entryAdded.connect(lambda entry: None)
             assert eventually(lambda made=log: made.count() == 5), failed  # type: ignore[misc]

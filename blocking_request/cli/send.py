@@ -18,6 +18,7 @@ from .head import write_head
 from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
+from .options.configuration import is_from_file
 from .options.groups import can_continue, configured
 from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
@@ -91,12 +92,14 @@ def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarge
     """Return the target of the body. Raises click.UsageError."""
     path = target_path(values)
     is_resumable = method.upper() == "GET" and not has_body and can_continue(values)
-    if values["resume"] and (path is None or not is_resumable):
+    # In the configuration file, -C holds for the downloads that can be continued.
+    must_resume = values["resume"] and not is_from_file("resume")
+    if must_resume and (path is None or not is_resumable):
         raise click.UsageError(
             "-C can only be used with GET and -o FILE or -O, and not with a cache, a Range or an Accept-Encoding"
         )
     target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values))
-    if values["resume"] and not target.may_resume:
+    if must_resume and not target.may_resume:
         raise click.UsageError(f"-C: {path} is no name of a file, or another program has written {path}.part")
     return target
 

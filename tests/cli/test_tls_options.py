@@ -111,8 +111,6 @@ def test_versions_of_http(tmp_path: Path) -> None:
     assert cli(*own, "--engine", "python").stdout == b"HTTP/2 "
     assert cli(*own, "--http2", "--json", "a=b").stdout == b'HTTP/2 {"a": "b"}'
     server.close()
-    result = cli(server.url, "--http1.1", "--http2")
-    assert (result.returncode, b"exclude each other" in result.stderr) == (64, True)
 
 
 def test_http2_without_h2() -> None:

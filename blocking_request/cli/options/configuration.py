@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from ..config_file import DEFAULTS, PROFILES, ConfigFile, kind_of, read_config
 from ..passwords import password_of
+from .precedence import header_name, remaining, without_effect
 from .sections import CONFIGURATION, Command, SectionedCommand, decorated, option
 
 OWN_KEYS = frozenset({"profile", "no-config", "help", "version"})
@@ -108,6 +109,11 @@ class ConfiguredCommand(SectionedCommand):
             raise click.UsageError(text, error.ctx) from None
 
 
+def is_from_file(name: str) -> bool:
+    """Return whether the configuration file has set a parameter of the current command."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+
+
 def _chosen_file(given: Mapping[str, Any]) -> ConfigFile:
     if not given.get("no_config"):
         return read_config()
@@ -121,40 +127,58 @@ def _chosen_file(given: Mapping[str, Any]) -> ConfigFile:
 def _settings(
     command: click.Command, ctx: click.Context, file: ConfigFile, given: Mapping[str, Any]
 ) -> dict[str, _Setting]:
-    """Return the settings of the file by the name of the parameter. Those of the profile take precedence."""
+    """Return the settings of the file by the name of the parameter, without those that stronger options exclude."""
     profile: Optional[str] = given.get("profile")
-    known = _options_by_key(ctx)
-    places = [(DEFAULTS, file.defaults)]
+    tables = [(DEFAULTS, file.defaults)]
     if profile is not None:
-        places.append((f"{PROFILES}.{profile}", file.profile(profile)))
-    names = {parameter.name for parameter in command.params}
+        tables.insert(0, (f"{PROFILES}.{profile}", file.profile(profile)))
+    given = {"head": True, **given} if command.name == "head" else given
+    known, names = _options_by_key(ctx), {parameter.name for parameter in command.params}
     found: dict[str, _Setting] = {}
-    for place, table in places:
-        for key, value in table.items():
-            parameter = _option_of(key, f"{place}.{key}", known, file)
-            name = str(parameter.name)
-            converted = _converted(parameter, key, f"{place}.{key}", value, file)
-            if place == DEFAULTS and _has_credential(key, converted):
-                raise file.error(
-                    f"{place}.{key}",
-                    f"has a credential, which every server would get: expected it in [{PROFILES}.NAME]",
-                )
-            if name not in names or converted is None:
+    switched_off: set[str] = set()
+    for place, table in tables:
+        stronger = {**given, **{name: setting.value for name, setting in found.items() if setting.value}}
+        stronger["headers"] = [*given.get("headers", ()), *stronger.get("headers", ())]
+        for name, setting in _table_settings(place, table, known, file).items():
+            if setting.value is None or setting.key.rpartition(".")[2] in switched_off:
                 continue
-            if key == "header" and name in found:
-                converted = (*_other_headers(found[name].value, converted), *converted)
-            found[name] = _Setting(parameter, f"{place}.{key}", converted)
-    if CREDENTIALS & given.keys():
-        found = {name: setting for name, setting in found.items() if name not in CREDENTIALS}
+            value = remaining(name, setting.value, stronger)
+            if name == "headers" and name in found:
+                value = (*value, *found[name].value)
+            elif name in found:
+                continue
+            if name in names and value not in (None, ()):
+                found[name] = _Setting(setting.parameter, setting.key, value)
+        switched_off |= {key for key, value in table.items() if value is False}
+    for name in without_effect(found, {*given, *found}):
+        del found[name]
     if profile is not None and "user" in found:
         user = found["user"]
         found["user"] = _Setting(user.parameter, user.key, password_of(profile, user.value, file))
     return found
 
 
+def _table_settings(
+    place: str, table: Mapping[str, Any], known: Mapping[str, click.Option], file: ConfigFile
+) -> dict[str, _Setting]:
+    """Return the settings of one table. The value of a flag that it switches off may be None."""
+    settings: dict[str, _Setting] = {}
+    for key, value in table.items():
+        parameter = _option_of(key, f"{place}.{key}", known, file)
+        converted = _converted(parameter, key, f"{place}.{key}", value, file)
+        if place == DEFAULTS and _has_credential(key, converted):
+            raise file.error(
+                f"{place}.{key}",
+                f"has a credential, which every server would get: expected it in [{PROFILES}.NAME]",
+            )
+        if converted is not None or parameter.name not in settings:
+            settings[str(parameter.name)] = _Setting(parameter, f"{place}.{key}", converted)
+    return settings
+
+
 def _has_credential(key: str, value: Any) -> bool:
     if key == "header":
-        return any(_header_name(header) in CREDENTIAL_HEADERS for header in value)
+        return any(header_name(header) in CREDENTIAL_HEADERS for header in value)
     return key in CREDENTIALS or (key == "cookie" and any("=" in cookies for cookies in value))
 
 
@@ -186,7 +210,7 @@ def _converted(parameter: click.Option, key: str, place: str, value: Any, file: 
     if parameter.is_flag:
         if not isinstance(value, bool):
             raise file.error(place, f"is {kind_of(value)}: expected true or false")
-        if not parameter.is_bool_flag:
+        if not parameter.is_bool_flag:  # one of several flags for the same parameter
             return parameter.flag_value if value else None
         return value is not (f"--{key}" in parameter.secondary_opts)
     if parameter.count:
@@ -209,16 +233,7 @@ def _text(parameter: click.Option, place: str, value: Any, file: ConfigFile) -> 
 
 
 def _with_headers(args: list[str], given: Mapping[str, Any], settings: Mapping[str, _Setting]) -> list[str]:
-    """Return the arguments with those headers of the file whose names the arguments lack."""
+    """Return the arguments with the headers of the file, whose names they lack."""
     if "headers" not in given or "headers" not in settings:
         return args
-    return [*(f"--header={header}" for header in _other_headers(settings["headers"].value, given["headers"])), *args]
-
-
-def _other_headers(headers: tuple[str, ...], stronger: Any) -> tuple[str, ...]:
-    names = {_header_name(header) for header in stronger}
-    return tuple(header for header in headers if _header_name(header) not in names)
-
-
-def _header_name(header: str) -> str:
-    return header.partition(":")[0].partition(";")[0].strip().lower()
+    return [*(f"--header={header}" for header in settings["headers"].value), *args]

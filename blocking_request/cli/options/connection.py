@@ -63,12 +63,23 @@ def connection_options(command: Command) -> Command:
                 default=True,
                 help="Accept a compressed body and decode it (default), or ask for the body as it is.",
             ),
-            option(REQUEST, "--http1.1", "http1", is_flag=True, help="Use HTTP/1.1 only."),
+            # Two flags of one parameter: the later one counts, as in curl.
+            option(
+                REQUEST,
+                "--http1.1",
+                "http_version",
+                is_flag=True,
+                flag_value="1.1",
+                default=None,
+                help="Use HTTP/1.1 only.",
+            ),
             option(
                 REQUEST,
                 "--http2",
-                "http2",
+                "http_version",
                 is_flag=True,
+                flag_value="2",
+                default=None,
                 help="Use HTTP/2 if the server has it (https only). On the python engine this is the default if h2 is "
                 "installed.",
             ),
@@ -100,7 +111,7 @@ def apply_connection_options(setup: CallSetup, values: Mapping[str, Any]) -> Non
     if not values["compressed"]:
         setup.add_default_header("Accept-Encoding", "identity")
     _apply_version(setup, values)
-    if values["retry_delay"] is not None and not values["retry"]:
+    if values["retry_delay"] is not None and values["retry"] is None:
         raise click.UsageError("--retry-delay needs --retry N")
     if values["retry"]:
         from .retries import Retries
@@ -112,13 +123,12 @@ def apply_connection_options(setup: CallSetup, values: Mapping[str, Any]) -> Non
 
 
 def _apply_version(setup: CallSetup, values: Mapping[str, Any]) -> None:
-    if values["http1"] and values["http2"]:
-        raise click.UsageError("--http1.1 and --http2 exclude each other: give one of them")
-    if values["http2"] and values["engine"] != "qt" and find_spec("h2") is None:
+    version = values["http_version"]
+    if version == "2" and values["engine"] != "qt" and find_spec("h2") is None:
         raise click.UsageError("--http2 needs the package h2: python3 -m pip install 'blocking-request[http2]'")
-    if values["http1"] or values["http2"]:
+    if version is not None:
         attribute = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
-        setup.prototype.setAttribute(attribute, bool(values["http2"]))
+        setup.prototype.setAttribute(attribute, version == "2")
 
 
 def _cookies(text: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import click
@@ -39,6 +40,8 @@ class Commands(WithExamples, click.Group):
             raise click.Abort from None  # click would write an empty line to standard error
 
 
+METHOD_COMMANDS = ("get", "head", "post", "put", "patch", "delete")
+
 DEFAULT_COMMAND = "send"
 """The command that is meant if the first word is a URL or an option of a request."""
 
@@ -52,12 +55,27 @@ class MainCommands(Commands):
         return super().parse_args(ctx, [*args[:position], *self._with_command(args[position:])])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
-        """Find the command of some words."""
-        return super().resolve_command(ctx, self._with_command(args))
+        """Find the command of some words. Raises click.UsageError."""
+        words = self._with_command(args)
+        if words and words[0] not in self.commands and not ctx.resilient_parsing:
+            raise click.UsageError(self._about_unknown(words[0]), ctx)
+        return super().resolve_command(ctx, words)
+
+    def _about_unknown(self, word: str) -> str:
+        """Return the message about a word that is neither a command nor a URL."""
+        if not word.strip():
+            return "the URL is empty"
+        if word.isalpha() and word.isupper():
+            return f"No such command {word!r}: 'request {word} URL' sends this method"
+        near = difflib.get_close_matches(word, self.commands, 1)
+        advice = f"did you mean {near[0]!r}?" if near else "a host without a dot is written with http:// before it"
+        return f"No such command {word!r}: {advice}"
 
     def _with_command(self, words: list[str]) -> list[str]:
         """Return the words with the name of the default command, if they name none."""
         word = words[0] if words else ""
+        if word.isupper() and word.lower() in METHOD_COMMANDS:  # as HTTPie has it
+            return [word.lower(), *words[1:]]
         is_left_out = word not in self.commands and (is_like_url(word) or (word.startswith("-") and word != "--"))
         return [DEFAULT_COMMAND, *words] if is_left_out else words
 

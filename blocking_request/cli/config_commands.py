@@ -8,17 +8,18 @@ import click
 
 from .config_file import PROFILES, config_path, read_config
 from .messages import EXIT_STATUSES
+from .options.sections import SectionedCommand
 from .passwords import delete_password, store_password
 
 
-@click.command("path", epilog=EXIT_STATUSES)
+@click.command("path", cls=SectionedCommand, epilog=EXIT_STATUSES)
 def _config_path() -> int:
     """Show the path of the configuration file, which need not exist."""
     click.echo(str(config_path()))
     return 0
 
 
-@click.command("set-password", epilog=EXIT_STATUSES)
+@click.command("set-password", cls=SectionedCommand, epilog=EXIT_STATUSES)
 @click.argument("profile")
 def _set_password(profile: str) -> int:
     """Ask for the password of the user of a PROFILE, and write it into the keyring of the system.
@@ -41,7 +42,7 @@ def _asked_password(user: str) -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-@click.command("delete-password", epilog=EXIT_STATUSES)
+@click.command("delete-password", cls=SectionedCommand, epilog=EXIT_STATUSES)
 @click.argument("profile")
 def _delete_password(profile: str) -> int:
     """Delete the password of a PROFILE from the keyring."""

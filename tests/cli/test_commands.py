@@ -109,7 +109,7 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
         (
             ["get", "http://h/", "-H", "no colon"],
             64,
-            "a header must be 'NAME: VALUE', this one has no colon: no colon",
+            "-H: a header is written 'NAME: VALUE', and one has no colon",
         ),
         (["post", "http://h/", "-d", "@/no/such/file"], 74, "No such file or directory"),
         (["get", "ftp://example.test/"], 1, "the URL must begin with http:// or https://"),

@@ -109,12 +109,12 @@ def test_headers_without_defaults(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("header", "text"),
     [
-        (": x", "this one has no name"),
-        (":", "this one has no name"),
-        (" : x", "this one has no name"),
-        (":authority: x", "this one has no name"),
+        (": x", "one has no name"),
+        (":", "one has no name"),
+        (" : x", "one has no name"),
+        (":authority: x", "one has no name"),
         (";", "header name"),
-        ("no colon", "this one has no colon: no colon"),
+        ("no colon", "one has no colon"),
         ("a b: c", "header name"),
         ("a: b\nc: d", "holds a line end"),
     ],
@@ -130,7 +130,7 @@ def test_query(serve: Serve) -> None:
     assert result.returncode == 0, result.stderr
     assert sent(server).target == "/p?a=0&a=1+2&b=%3D%26c&d=&%C3%A9=%C3%A9"
     result = cli(server.url, "-q", "a")
-    assert (result.returncode, b"this one has no '=': a" in result.stderr) == (64, True)
+    assert (result.returncode, b"one has no '='" in result.stderr) == (64, True)
 
 
 def redirecting(connection: Connection) -> None:

@@ -35,11 +35,19 @@ def body_options(command: Command) -> Command:
                 BODY,
                 "-d",
                 "--data",
+                "--data-binary",
                 "data",
                 multiple=True,
                 metavar="TEXT|@FILE",
                 help="Send this body; @FILE is the content of a file, @- standard input. Several are joined with &. "
                 "If -H gives no Content-Type, it is application/x-www-form-urlencoded.",
+            ),
+            option(
+                BODY,
+                "--data-raw",
+                multiple=True,
+                metavar="TEXT",
+                help="Like -d, but a text that begins with @ is sent as it is.",
             ),
             option(
                 BODY,
@@ -74,14 +82,14 @@ def body_options(command: Command) -> Command:
 
 def body_of(values: Mapping[str, Any]) -> Optional[RequestBody]:
     """Return the body that the options give; None if they give none. Raises click.UsageError, click.FileError."""
-    data, json_items = values.get("data"), values.get("json_items")
+    data, raw, json_items = values.get("data"), values.get("data_raw"), values.get("json_items")
     is_form = values.get("form_fields") or values.get("form_files")
-    kinds = (("-d", data), ("--json", json_items), ("--form or -F", is_form))
+    kinds = (("-d", data or raw), ("--json", json_items), ("--form or -F", is_form))
     given = [name for name, each in kinds if each]
     if len(given) > 1:
         raise click.UsageError(f"a request has one body: give {' or '.join(given)}, not both")
-    if data:
-        return RequestBody(_joined(data), "application/x-www-form-urlencoded")
+    if data or raw:
+        return RequestBody(_joined(data or (), raw or ()), "application/x-www-form-urlencoded")
     if json_items:
         from .json_items import json_body
 
@@ -93,11 +101,15 @@ def body_of(values: Mapping[str, Any]) -> Optional[RequestBody]:
     return None
 
 
-def _joined(texts: tuple[str, ...]) -> Any:
-    """Return the body of -d. One file alone is read as it is sent. Raises click.UsageError, click.FileError."""
-    if len(texts) == 1 and texts[0].startswith("@") and texts[0] != "@-":
+def _joined(texts: tuple[str, ...], raw: tuple[str, ...]) -> Any:
+    """Return the body of -d and --data-raw. One file alone is read as it is sent.
+
+    Raises click.UsageError, click.FileError.
+    """
+    if len(texts) == 1 and not raw and texts[0].startswith("@") and texts[0] != "@-":
         return opened(named_file(texts[0], "-d"))
-    return b"&".join(content_of(text, "-d") if text.startswith("@") else os.fsencode(text) for text in texts)
+    parts = [content_of(text, "-d") if text.startswith("@") else os.fsencode(text) for text in texts]
+    return b"&".join([*parts, *map(os.fsencode, raw)])
 
 
 def named_file(text: str, name: str) -> str:

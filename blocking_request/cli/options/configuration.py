@@ -70,21 +70,21 @@ class _Setting:
 class ConfiguredCommand(SectionedCommand):
     """A command whose options have defaults in the configuration file, if it has the option --profile."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, as click calls it. An option that they lack gets the value of the configuration file."""
+    def parse_words(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. An option that they lack gets the value of the configuration file."""
         if ctx.resilient_parsing or not reads_file(self):
-            return super().parse_args(ctx, args)
+            return super().parse_words(ctx, args)
         given, _, _ = self.make_parser(ctx).parse_args(list(args))
         help_option = self.get_help_option(ctx)
         if help_option is not None and given.get(str(help_option.name)):
-            return super().parse_args(ctx, args)
+            return super().parse_words(ctx, args)
         file = _chosen_file(given)
         settings = _settings(self, ctx, file, given)
         ctx.meta[__name__] = (file, settings)
         args = _with_headers(args, given, settings)
         ctx.default_map = {name: setting.value for name, setting in settings.items() if name not in given}
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_words(ctx, args)
         except click.BadParameter as error:
             name = getattr(error.param, "name", None)
             if name in settings and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:

@@ -10,7 +10,7 @@ NOT_OF_HEAD = ("remote_name", "remote_header_name", "resume", "checksum")
 
 ALTERNATIVES = (
     (("user", "digest"), ("bearer",), ("netrc", "netrc_file")),
-    (("data",), ("json_items",), ("form_fields", "form_files")),
+    (("data", "data_raw"), ("json_items",), ("form_fields", "form_files")),
     (("method",), ("head",)),
     (("output",), ("remote_name", "remote_header_name")),
     (("refresh",), ("offline",)),

@@ -140,9 +140,10 @@ def _header_field(header: str) -> tuple[bytes, Any]:
     if not colon and text.rstrip().endswith(b";"):
         return text.rstrip()[:-1].strip(), b""
     if not colon:
-        raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
+        # The text may be a secret and is not shown.
+        raise click.UsageError("-H: a header is written 'NAME: VALUE', and one has no colon")
     if not name.strip():
-        raise click.UsageError("a header must be 'NAME: VALUE', this one has no name")
+        raise click.UsageError("-H: a header is written 'NAME: VALUE', and one has no name")
     return name.strip(), value.strip() or None
 
 
@@ -150,7 +151,7 @@ def _parameter(text: str) -> tuple[bytes, bytes]:
     """Return name and value of -q. Raises click.UsageError."""
     name, equals, value = os.fsencode(text).partition(b"=")
     if not equals:
-        raise click.UsageError(f"a query parameter must be NAME=VALUE, this one has no '=': {text}")
+        raise click.UsageError("-q: a parameter is written NAME=VALUE, and one has no '='")
     return name, value
 
 

@@ -9,6 +9,7 @@ import click
 
 from ..completion import completed_values
 from ..help_layout import SizedContext
+from ..other_programs import about_extra_words, advice_for
 
 REQUEST = "Request"
 BODY = "Body"
@@ -54,6 +55,11 @@ def decorated(command: Command, decorators: Sequence[Decorator]) -> Command:
     return command
 
 
+def names_of(command: click.Command) -> list[str]:
+    """Return the names of the options and arguments of a command."""
+    return [name for each in command.params for name in (*each.opts, *each.secondary_opts)]
+
+
 class WithExamples(click.Command):
     """A command whose ``--help`` ends with examples."""
 
@@ -77,12 +83,44 @@ class WithExamples(click.Command):
 class SectionedCommand(WithExamples):
     """A command whose ``--help`` has the options in groups."""
 
+    allow_extra_args = True
+    """click's message about them would show them, and they may be secrets."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, without the values that flags ignore."""
         ignored = {name: each.ignored_value for each in self.params if isinstance(each, SectionedOption)
                    for name in each.opts if each.ignored_value is not None}  # fmt: skip
         kept = [word for before, word in zip(["", *args], args) if ignored.get(before) != word]
-        return super().parse_args(ctx, kept)
+        try:
+            rest = self.parse_words(ctx, kept)
+        except click.NoSuchOption as error:
+            advice = self._advice_for(error.option_name, ctx)
+            if advice is None:
+                raise
+            raise click.UsageError(f"No such option {error.option_name}: {advice}", ctx) from None
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        if ctx.args and not ctx.resilient_parsing:
+            raise click.UsageError(about_extra_words(ctx.args, names_of(self)), ctx)
+        return rest
+
+    def _advice_for(self, name: str, ctx: click.Context) -> Optional[str]:
+        """Return what to do about an option that this command lacks."""
+        if "url" not in names_of(self):
+            return None
+        root = ctx.find_root().command
+        commands = root.commands if isinstance(root, click.Group) else {}
+        owners = [
+            repr(each) for each, command in commands.items() if name in names_of(command) and "url" in names_of(command)
+        ]
+        if owners:
+            return f"{self.name!r} lacks it, {', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
+        return advice_for(name)
+
+    def parse_words(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, after which words may be left in the context."""
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, as click calls it."""

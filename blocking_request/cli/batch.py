@@ -22,6 +22,7 @@ from .options.call_setup import CallSetup
 from .options.groups import configured
 from .options.tls import with_cacert
 from .options.url import complete_url
+from .options.values import UnreadableFile
 from .output_settings import output_settings
 from .resume import DownloadRecord
 from .write_out import report_reply
@@ -64,11 +65,11 @@ def _check_options(values: Mapping[str, Any]) -> None:
 
 
 def _addresses(file: str) -> list[str]:
-    raw = standard_input() if file == "-" else contents(file)
+    raw = standard_input() if file == "-" else contents(file, "--from")
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise click.FileError(file, f"it is not UTF-8 text ({error})") from None
+        raise UnreadableFile(file, f"it is not UTF-8 text ({error})", "--from") from None
     return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 

@@ -18,11 +18,12 @@ from .command_groups import DEFAULT_COMMAND, Commands, MainCommands
 from .completion import SHELLS, completion_script
 from .config_commands import CONFIG_COMMANDS
 from .config_file import ConfigurationError
-from .messages import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, show_message
+from .messages import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, PROGRAM, show_message
 from .options.cache import command_line_cache
 from .options.groups import all_options
 from .options.request import many_options
 from .options.sections import REQUEST, option
+from .options.values import UnreadableFile
 from .streams import OutputError, RawOutput, replace_streams
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
         return _failed(error.message, EXIT_USAGE)
     except click.UsageError as error:
         return _failed(_with_command(error), EXIT_USAGE)
+    except UnreadableFile as error:
+        return _failed(error.format_message(), EXIT_FILE)
     except click.FileError as error:
         return _failed(f"The file {error.ui_filename} cannot be read: {error.message}", EXIT_FILE)
     except OutputError as error:
@@ -76,7 +79,7 @@ def _failed(message: str, status: int) -> int:
 
 
 def _with_command(error: click.UsageError) -> str:
-    command = "blocking-request" if error.ctx is None else error.ctx.command_path
+    command = PROGRAM if error.ctx is None else error.ctx.command_path
     message = error.format_message().rstrip(".").replace("\n\t", " ")  # click lists the values of a choice in lines
     return f"{command}: {message} ('{command} --help' shows the usage)"
 
@@ -91,7 +94,7 @@ def _with_command(error: click.UsageError) -> str:
         "blocking-request get --help",
     ),
 )
-@click.version_option(VERSION, prog_name="blocking-request")
+@click.version_option(VERSION, prog_name=PROGRAM)
 def commands() -> None:
     """Send HTTP requests over Qt.
 

@@ -10,7 +10,8 @@ from typing import Any
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
-PROGRAM = "blocking-request"
+from .messages import PROGRAM
+
 SHELLS = ("bash", "zsh", "fish")
 
 HEADER_NAMES = (

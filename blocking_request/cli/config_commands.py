@@ -9,7 +9,7 @@ import click
 from .config_file import PROFILES, config_path, read_config
 from .messages import EXIT_STATUSES
 from .options.sections import SectionedCommand
-from .passwords import delete_password, store_password
+from .passwords import ask_password, check_keyring, delete_password, store_password
 
 
 @click.command("path", cls=SectionedCommand, epilog=EXIT_STATUSES)
@@ -29,6 +29,7 @@ def _set_password(profile: str) -> int:
     user = read_config().profile(profile).get("user")
     if not isinstance(user, str) or not user or ":" in user:
         raise click.UsageError(f'{PROFILES}.{profile} needs user = "NAME", a user without a password')
+    check_keyring()
     password = _asked_password(user)
     if not password:
         raise click.UsageError("the password is empty")
@@ -38,8 +39,13 @@ def _set_password(profile: str) -> int:
 
 def _asked_password(user: str) -> str:
     if sys.stdin.isatty():
-        return str(click.prompt(f"Password of {user}", hide_input=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+        return ask_password(f"Password of {user}", "set-password")
+    try:
+        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+    except OSError as error:
+        raise OSError(error.errno, f"Standard input cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError("the password is not UTF-8 text") from None
 
 
 @click.command("delete-password", cls=SectionedCommand, epilog=EXIT_STATUSES)

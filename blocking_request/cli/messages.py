@@ -14,6 +14,7 @@ from ..qt.binding import QtNetwork
 from .output_settings import output_settings
 from .terminal import columns_of, is_smart_terminal
 
+PROGRAM = "blocking-request"
 EXIT_USAGE = 64
 EXIT_FILE = 74
 EXIT_INTERRUPTED = 130

@@ -115,7 +115,7 @@ def test_form_with_files(engine: str, serve: Serve, tmp_path: Path) -> None:
     options += ["-F", "h=@-;filename=piped", "--form", "plain=1", "--engine", engine, "-H", "Content-Type: wrong/type"]
     result = cli(server.url, *options, cwd=tmp_path, input=b"stdin")
     # Only the last parameters are taken from the end: this file has a name that looks like one.
-    assert result.returncode == 74 and b"b cannot be read" in result.stderr
+    assert result.returncode == 74 and b"'b' cannot be read" in result.stderr
     options[5] = "g=@./a.txt;type=image/png;filename=c d.png"
     result = cli(server.url, *options, cwd=tmp_path, input=b"stdin")
     assert result.returncode == 0, result.stderr
@@ -135,10 +135,10 @@ def test_form_with_files(engine: str, serve: Serve, tmp_path: Path) -> None:
     [
         (["-d", "@"], 64, "-d: after @ the name of a file is missing; @- is standard input"),
         (["-d", "a", "-d", "@"], 64, "after @ the name of a file is missing"),
-        (["-d", "@/no/such"], 74, "/no/such cannot be read"),
-        (["-d", "a", "-d", "@/no/such"], 74, "/no/such cannot be read"),
+        (["-d", "@/no/such"], 74, "the file '/no/such' cannot be read"),
+        (["-d", "a", "-d", "@/no/such"], 74, "the file '/no/such' cannot be read"),
         (["-F", "f=@"], 64, "-F: after @ the name of a file is missing"),
-        (["-F", "f=@/no/such"], 74, "/no/such cannot be read"),
+        (["-F", "f=@/no/such"], 74, "the file '/no/such' cannot be read"),
         (["-F", "hunter2"], 64, "written NAME=@FILE or NAME=VALUE"),
         (["-F", "=hunter2"], 64, "written NAME=@FILE or NAME=VALUE"),
         (["-F", "f=@/dev/null;type=a\nb"], 64, "holds a line end"),
@@ -149,7 +149,7 @@ def test_form_with_files(engine: str, serve: Serve, tmp_path: Path) -> None:
         (["--json", "NaN"], 64, "JSON has no NaN"),
         (["--json", "a:=Infinity"], 64, "--json a:=: this is not JSON (JSON has no Infinity)"),
         (["--json", "a:=hunter2"], 64, "--json a:=: this is not JSON"),
-        (["--json", "a:=@/no/such"], 74, "/no/such cannot be read"),
+        (["--json", "a:=@/no/such"], 74, "the file '/no/such' cannot be read"),
         (["--json", "a=1", "--json", "hunter2"], 64, "written name=text or name:=JSON"),
         (["--json", "a=1", "--json", "@/dev/null"], 64, "written name=text or name:=JSON"),
         (["--json", "@/dev/null"], 64, "--json @/dev/null: this is not JSON"),

@@ -304,7 +304,7 @@ def test_closed_streams(serve: Serve, tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (74, b"Standard output cannot be written: Bad file descriptor\n")
     post = [*run[:3], "post", server.url, "-d", "@-"]
     result = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *post], capture_output=True, timeout=60, check=False)
-    assert (result.returncode, b"standard input cannot be read" in result.stderr) == (74, True)
+    assert (result.returncode, b"Standard input cannot be read" in result.stderr) == (74, True)
     assert len(server.requests) == 4
 
 
@@ -429,7 +429,7 @@ def test_tls_options(tmp_path: Path) -> None:
     result = cli("get", server.url, "--key", key)
     assert (result.returncode, b"--key can only be used with --cert" in result.stderr) == (64, True)
     result = cli("get", server.url, "--cacert", "/no/such.pem")
-    assert (result.returncode, b"/no/such.pem cannot be read: No such file" in result.stderr) == (74, True)
+    assert (result.returncode, b"/no/such.pem' cannot be read: No such file" in result.stderr) == (74, True)
     server.close()
 
 

@@ -186,7 +186,13 @@ def test_wrong_files(setup: Setup) -> None:
     result = setup.run("get", "http://127.0.0.1:1/")
     assert result.returncode == FILE
     assert result.stderr == (
-        f"The file missing.pem (defaults.cacert of {setup.path}) cannot be read: No such file or directory\n"
+        f"defaults.cacert of {setup.path}: the file 'missing.pem' cannot be read: No such file or directory\n"
+    )
+    setup.write('[profiles.a]\ndata = "@missing.json"\n')  # a file that is opened after the parsing
+    result = setup.run("post", "http://127.0.0.1:1/", "--profile", "a")
+    assert (result.returncode, result.stderr) == (
+        FILE,
+        f"profiles.a.data of {setup.path}: the file 'missing.json' cannot be read: No such file or directory\n",
     )
     result = setup.run("get", "http://127.0.0.1:1/", env={"BLOCKING_REQUEST_CONFIG": str(setup.folder)})
     assert (result.returncode, result.stderr) == (FILE, f"The file {setup.folder} cannot be read: Is a directory\n")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("click")
+click = pytest.importorskip("click")
 pytest.importorskip("rich")
+
+from blocking_request.cli.commands import commands
 
 from ..support.configured_command import Setup
 from ..support.names import ROOT, Serve
@@ -64,7 +67,57 @@ def test_keyring_that_cannot_be_used(setup: Setup) -> None:
     setup.write('[profiles.work]\nuser = "me"\n')
     for arguments in (["get", "http://127.0.0.1:1/", "--profile", "work"], ["config", "set-password", "work"]):
         result = setup.run(*arguments, input="x\n")
-        assert (result.returncode, result.stderr) == (FILE, "The keyring cannot be used: the keyring is locked\n")
+        told = (
+            "The keyring cannot be used (the keyring is locked): unlock it or set it up, or give the password with -u\n"
+        )
+        assert (result.returncode, result.stderr) == (FILE, told)
+
+
+BACKENDS = {
+    "none": ("keyring.backends.fail.Keyring", "The keyring cannot be used (the system has none): unlock it "),
+    "not installed": ("no_such.Keyring", "The keyring cannot be used (No module named 'no_such'): unlock it "),
+    "that keeps nothing": ("keyring.backends.null.Keyring", "The keyring has not kept the password: look at "),
+}
+
+
+@pytest.mark.usefixtures("with_keyring")
+@pytest.mark.parametrize("name", BACKENDS)
+def test_keyring_without_a_backend(name: str, setup: Setup) -> None:
+    backend, told = BACKENDS[name]
+    setup.write('[profiles.work]\nuser = "me"\n')
+    result = setup.run("config", "set-password", "work", input="x\n", env={"PYTHON_KEYRING_BACKEND": backend})
+    assert (result.returncode, result.stderr.startswith(told), result.stderr.count("\n")) == (FILE, True, 1)
+
+
+def test_keyring_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, setup: Setup) -> None:
+    """Before the command asks for the password."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setenv("BLOCKING_REQUEST_CONFIG", str(setup.path))
+    setup.write('[profiles.work]\nuser = "me"\n')
+    for words in (["config", "set-password", "work"], ["get", "http://127.0.0.1:1/", "--profile", "work"]):
+        with pytest.raises(click.UsageError) as caught:
+            commands.main(words, "blocking-request", standalone_mode=False)
+        assert "needs the package keyring: python3 -m pip install" in caught.value.message
+
+
+@pytest.mark.usefixtures("with_keyring")
+@pytest.mark.parametrize(
+    ("typed", "status", "told"),
+    [
+        (b"", USAGE, "the password is empty"),
+        (b"\n", USAGE, "the password is empty"),
+        (b"hunter2\xff\n", USAGE, "the password is not UTF-8 text"),
+        (b"hunter2\rx\n", USAGE, "must not hold a line end"),
+    ],
+)
+def test_wrong_password(typed: bytes, status: int, told: str, setup: Setup) -> None:
+    setup.write('[profiles.work]\nuser = "me"\n')
+    with open(setup.folder / "typed", "w+b") as file:
+        file.write(typed)
+        file.seek(0)
+        result = setup.run("config", "set-password", "work", stdin=file)
+    assert (result.returncode, told in result.stderr, "hunter2" in result.stderr) == (status, True, False)
+    assert not (setup.folder / "keyring").exists()
 
 
 def test_password_of_a_profile_without_a_user(setup: Setup) -> None:

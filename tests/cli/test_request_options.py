@@ -270,7 +270,7 @@ def test_wrong_cookies(tmp_path: Path) -> None:
     url, other = "http://127.0.0.1:1/", tmp_path / "other"
     other.write_text("no\tcookies\n")
     for arguments, status, text in (
-        (["-b", str(tmp_path / "none")], 74, "none cannot be read: No such file"),
+        (["-b", str(tmp_path / "none")], 74, "none' cannot be read: No such file"),
         (["-b", str(other)], 74, "line 1 has not its seven fields"),
         (["-b", "a=1; hunter2"], 64, "one of these is not"),
         (["-b", "=hunter2"], 64, "one of these is not"),

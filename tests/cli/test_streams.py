@@ -246,12 +246,12 @@ def test_unreadable_and_unwritable_files(serve: Serve, tmp_path: Path) -> None:
     cases = [
         Case("post", url, "-d", "x", "-o", "/dev/full", status=FILE, says="/dev/full cannot be written: No space left"),
         Case("get", url, "-o", "/dev/null", status=0),
-        Case("get", url, "--cacert", "/no/such.pem", status=FILE, says="/no/such.pem cannot be read: No such file"),
-        Case("get", url, "--cert", "/no/such.pem", status=FILE, says="/no/such.pem cannot be read: No such file"),
-        Case("get", "--from", "/no/such", "-o", "x", status=FILE, says="/no/such cannot be read: No such file"),
+        Case("get", url, "--cacert", "/no/such.pem", status=FILE, says="/no/such.pem' cannot be read: No such file"),
+        Case("get", url, "--cert", "/no/such.pem", status=FILE, says="/no/such.pem' cannot be read: No such file"),
+        Case("get", "--from", "/no/such", "-o", "x", status=FILE, says="/no/such' cannot be read: No such file"),
         Case("get", "--from", str(tmp_path), "-o", "x", status=FILE, says="cannot be read: Is a directory"),
         Case("get", "--from", "/dev/null", "-o", str(present), status=FILE, says="present: this is a file"),
-        Case("get", "--from", "/bin/sh", "-o", "x", status=FILE, says="/bin/sh cannot be read: it is not UTF-8 text"),
+        Case("get", "--from", "/bin/sh", "-o", "x", status=FILE, says="/bin/sh' cannot be read: it is not UTF-8 text"),
         Case("cache", "info", environment={"XDG_CACHE_HOME": str(present)}, status=FILE, says=""),
     ]
     cases[-1].stderr = str(tmp_path / "cache.err")
@@ -272,7 +272,7 @@ def test_unreadable_and_unwritable_files(serve: Serve, tmp_path: Path) -> None:
         )
     for verb in ("post", "put", "patch", "request PROPFIND"):
         words = [*verb.split(" "), url]
-        cases.append(Case(*words, "-d", "@/no/such", status=FILE, says="/no/such cannot be read: No such file"))
+        cases.append(Case(*words, "-d", "@/no/such", status=FILE, says="/no/such' cannot be read: No such file"))
         cases.append(Case(*words, "-d", f"@{tmp_path}", status=FILE, says="cannot be read: Is a directory"))
     check(cases, tmp_path)
     assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")

@@ -123,7 +123,7 @@ def test_http2_without_h2() -> None:
 def test_wrong_usage(site: Site) -> None:
     cert = site.file("mine.p12")
     for arguments, status, text in (
-        (["--cert", "/no/such:hunter2"], 74, "The file /no/such cannot be read"),
+        (["--cert", "/no/such:hunter2"], 74, "--cert: the file '/no/such' cannot be read"),
         (["--cert", f"{cert}:hunter2", "--pass", "hunter2"], 64, "is given twice"),
         (["--pass", "hunter2"], 64, "--pass can only be used with --cert"),
         (["--key", cert], 64, "--key can only be used with --cert"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import click
 
 from ... import AuthConfig
+from ..passwords import ask_password
 from .call_setup import CallSetup
 from .sections import AUTHENTICATION, Command, decorated, option
 from .values import READABLE_FILE, check_text
@@ -84,19 +83,3 @@ def user_and_password(text: str, name: str) -> tuple[str, str]:
     check_text(text, f"value of {name}")
     user, colon, password = text.partition(":")
     return user, password if colon else ask_password(f"Password of {user}", name)
-
-
-def ask_password(question: str, name: str) -> str:
-    """Ask for a password on the terminal, which does not show it. Raises click.UsageError if there is no terminal."""
-    if not _has_terminal():
-        raise click.UsageError(f"{name}: the password is missing, and there is no terminal to ask for it")
-    answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
-    return answer
-
-
-def _has_terminal() -> bool:
-    """Return whether the process has a terminal. It need not be standard input, which may be the body."""
-    with suppress(OSError):
-        os.close(os.open(os.ctermid() if hasattr(os, "ctermid") else "CONIN$", os.O_RDWR))
-        return True
-    return False

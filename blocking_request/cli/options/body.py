@@ -11,7 +11,7 @@ import click
 
 from ...models.redaction import hidden_repr
 from .sections import BODY, Command, decorated, option
-from .values import opened
+from .values import UnreadableFile, opened
 
 
 class RequestBody(NamedTuple):
@@ -107,7 +107,7 @@ def _joined(texts: tuple[str, ...], raw: tuple[str, ...]) -> Any:
     Raises click.UsageError, click.FileError.
     """
     if len(texts) == 1 and not raw and texts[0].startswith("@") and texts[0] != "@-":
-        return opened(named_file(texts[0], "-d"))
+        return opened(named_file(texts[0], "-d"), "-d")
     parts = [content_of(text, "-d") if text.startswith("@") else os.fsencode(text) for text in texts]
     return b"&".join([*parts, *map(os.fsencode, raw)])
 
@@ -122,21 +122,21 @@ def named_file(text: str, name: str) -> str:
 def content_of(text: str, name: str) -> bytes:
     """Return the content of ``@FILE`` or ``@-``. ``name``: the option. Raises click.UsageError, click.FileError."""
     path = named_file(text, name)
-    return standard_input() if path == "-" else contents(path)
+    return standard_input() if path == "-" else contents(path, name)
 
 
-def contents(path: str) -> bytes:
-    """Read a file. Raises click.FileError."""
-    with opened(path) as file:
+def contents(path: str, name: str) -> bytes:
+    """Read a file. ``name``: the option. Raises click.UsageError, click.FileError."""
+    with opened(path, name) as file:
         try:
             return file.read()
         except OSError as error:
-            raise click.FileError(path, error.strerror or str(error)) from None
+            raise UnreadableFile(path, error.strerror or str(error), name) from None
 
 
 def standard_input() -> bytes:
-    """Read standard input to its end. Raises click.FileError."""
+    """Read standard input to its end. Raises OSError."""
     try:
         return sys.stdin.buffer.read()
     except OSError as error:
-        raise click.FileError("standard input", error.strerror or str(error)) from None
+        raise OSError(error.errno, f"Standard input cannot be read: {error.strerror}") from None

@@ -15,6 +15,7 @@ from ..config_file import DEFAULTS, PROFILES, ConfigFile, kind_of, read_config
 from ..passwords import password_of
 from .precedence import header_name, remaining, without_effect
 from .sections import CONFIGURATION, Command, SectionedCommand, decorated, option
+from .values import UnreadableFile
 
 OWN_KEYS = frozenset({"profile", "no-config", "help", "version"})
 CREDENTIALS = frozenset({"user", "bearer"})
@@ -90,16 +91,15 @@ class ConfiguredCommand(SectionedCommand):
             if name in settings and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
                 raise file.error(settings[name].key, f"is wrong: {error.message}") from None
             raise
-        except click.FileError as error:
-            keys = [setting.key for setting in settings.values() if setting.value == error.filename]
-            if keys:
-                raise click.FileError(f"{error.filename} ({keys[0]} of {file.path})", error.message) from None
-            raise
+        except UnreadableFile as error:
+            raise _naming_the_key(error, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, as click calls it. An error of usage names the options of the configuration file."""
         try:
             return super().invoke(ctx)
+        except UnreadableFile as error:
+            raise _naming_the_key(error, ctx) from None
         except click.UsageError as error:
             file, settings = ctx.meta.get(__name__, (None, {}))
             if not settings:
@@ -107,6 +107,17 @@ class ConfiguredCommand(SectionedCommand):
             keys = ", ".join(sorted(setting.key for setting in settings.values()))
             text = f"{error.format_message().rstrip('.')}; the configuration file {file.path} sets {keys}"
             raise click.UsageError(text, error.ctx) from None
+
+
+def _naming_the_key(error: UnreadableFile, ctx: click.Context) -> UnreadableFile:
+    """Return the error about a file. It names the key of the configuration file if that has set the option."""
+    file, settings = ctx.meta.get(__name__, (None, {}))
+    name = error.option.partition(" ")[0]
+    for setting in settings.values():
+        is_set = ctx.get_parameter_source(str(setting.parameter.name)) is ParameterSource.DEFAULT_MAP
+        if name in setting.parameter.opts and is_set:
+            return UnreadableFile(error.filename, error.message, f"{setting.key} of {file.path}")
+    return error
 
 
 def is_from_file(name: str) -> bool:

@@ -12,7 +12,7 @@ import click
 from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .sections import REQUEST, Command, decorated, option
-from .values import DURATION, checked_path, opened
+from .values import DURATION, UnreadableFile, WholeNumber, checked_path, opened
 
 RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 """The statuses after which ``--retry`` tries again, as in curl."""
@@ -43,7 +43,7 @@ def connection_options(command: Command) -> Command:
             option(
                 REQUEST,
                 "--retry",
-                type=click.IntRange(0, 1000),
+                type=WholeNumber(),
                 metavar="N",
                 help="Try again up to N times after a failed connection or a status of "
                 f"{', '.join(map(str, RETRIED_STATUSES))}: GET, HEAD, PUT, DELETE and OPTIONS only.",
@@ -150,10 +150,10 @@ def _load_cookies(setup: CallSetup, path: str, may_be_missing: bool) -> None:
         return  # curl's way to turn cookies on, which are on
     if may_be_missing and not os.path.lexists(path):
         return
-    opened(path).close()
+    opened(path, "-b").close()
     try:
         setup.manager.cookieJar().load(path)
     except OSError as error:
-        raise click.FileError(path, error.strerror or str(error)) from None
+        raise UnreadableFile(path, error.strerror or str(error), "-b") from None
     except ValueError as error:
-        raise click.FileError(path, str(error)) from None
+        raise UnreadableFile(path, str(error), "-b") from None

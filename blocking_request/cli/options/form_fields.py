@@ -52,5 +52,5 @@ def _file(value: str) -> tuple[Any, ...]:
     kind = (parameters["type"],) if "type" in parameters else ()
     if path == "-":
         return parameters.get("filename", "-"), content_of(value, "-F"), *kind
-    opened(path).close()
+    opened(path, "-F").close()
     return parameters.get("filename", os.path.basename(path)), path, *kind

@@ -14,7 +14,7 @@ from ...prepare.settings import DEFAULT_TIMEOUT_MS
 from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .sections import REQUEST, Command, decorated, option
-from .values import DURATION
+from .values import DURATION, WholeNumber
 
 _TIMES = "5 or 0.5 (seconds), 500ms, 2m"
 
@@ -57,7 +57,7 @@ def request_options(command: Command) -> Command:
             option(
                 REQUEST,
                 "--max-redirs",
-                type=click.IntRange(0, 1000),
+                type=WholeNumber(),
                 metavar="N",
                 help="Follow at most N redirects; 50 by default.",
             ),
@@ -104,7 +104,7 @@ def many_options(command: Command) -> Command:
             option(
                 REQUEST,
                 "--jobs",
-                type=click.IntRange(1),
+                type=WholeNumber(1),
                 metavar="N",
                 help=f"With --from: N requests at once, {MAX_CONCURRENT} by default.",
             ),

@@ -99,7 +99,7 @@ def _certificate(text: str) -> tuple[str, Optional[str]]:
         colon = text.find(":", 2)  # after the drive of a path of Windows
         if colon > 0:
             path, password = text[:colon], text[colon + 1 :]
-    opened(path).close()
+    opened(path, "--cert").close()
     return path, password
 
 

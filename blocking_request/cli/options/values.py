@@ -9,8 +9,13 @@ from typing import Any, BinaryIO, Optional
 import click
 
 _MAX_MS = 2**31 - 1
+_MOST = 1000
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *(ms|s|m|h|)", re.IGNORECASE)
 _MS = {"ms": 1, "": 1000, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) < 40 else f"{text[:36]}...")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -22,15 +27,31 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         text = str(value).strip()
         match = _DURATION.fullmatch(text) if len(text) < 30 else None
         if match is None:
-            self.fail(f"{text!r} is not a time: write 5 or 0.5 (seconds), 500ms or 2m", param, ctx)
+            self.fail(f"{_shown(text)} is not a time: write 5 or 0.5 (seconds), 500ms or 2m", param, ctx)
         # Rounded up, because 0 means that there is no limit.
         milliseconds = math.ceil(float(match[1]) * _MS[match[2].lower()])
         if milliseconds > _MAX_MS:
-            self.fail(f"{text!r} is too long: the longest time is {_MAX_MS // 3_600_000} h", param, ctx)
+            self.fail(f"{_shown(text)} is too long: the longest time is {_MAX_MS // 3_600_000} h", param, ctx)
         return milliseconds
 
 
 DURATION = Duration()
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A whole number, at least ``least`` and at most 1000."""
+
+    name = "number"
+
+    def __init__(self, least: int = 0) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
+        text = str(value).strip()
+        is_number = re.fullmatch("0*[0-9]{1,4}", text) is not None
+        if not is_number or not self._least <= int(text) <= _MOST:
+            self.fail(f"{_shown(text)} is not a whole number from {self._least} to {_MOST}", param, ctx)
+        return int(text)
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -39,21 +60,33 @@ class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "file"
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        with opened(value):
+        with opened(value, param.opts[-1] if param is not None else ""):
             return str(value)
 
 
 READABLE_FILE = ReadableFile()
 
 
-def opened(path: str) -> BinaryIO:
-    """Open a file for reading. Raises click.FileError."""
+class UnreadableFile(click.FileError):
+    """A file that an option names cannot be read. ``option``: the option, or the key of the configuration file."""
+
+    def __init__(self, path: str, problem: str, option: str) -> None:
+        super().__init__(path, problem)
+        self.option = option
+
+    def format_message(self) -> str:
+        """Return the sentence about it, as click calls it."""
+        return f"{self.option}: the file '{self.ui_filename}' cannot be read: {self.message}"
+
+
+def opened(path: str, option: str) -> BinaryIO:
+    """Open the file that an option names. Raises click.UsageError, click.FileError."""
     try:
         return open(path, "rb")
     except OSError as error:
-        raise click.FileError(path, error.strerror or str(error)) from None
+        raise UnreadableFile(path, error.strerror or str(error), option) from None
     except ValueError as error:  # a null character
-        raise click.UsageError(f"{path!r} is not a path: {error}") from None
+        raise click.UsageError(f"{option}: {path!r} is not a path: {error}") from None
 
 
 def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:

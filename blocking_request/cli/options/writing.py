@@ -49,7 +49,7 @@ def _write_out_text(ctx: click.Context, param: click.Parameter, value: Optional[
         return _checked_text(ctx, param, value)
     if value == "@":
         raise click.BadParameter("the name of the file is missing after @", ctx, param)
-    text = standard_input() if value == "@-" else contents(value[1:])
+    text = standard_input() if value == "@-" else contents(value[1:], "-w")
     # As curl does: a line end in a file is written as \\n.
     return _checked_text(ctx, param, text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", ""))
 

@@ -6,7 +6,6 @@ latest after its timeout.
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 if "__all__" not in globals() and getattr(sys.modules.get(__name__), "__dict__", None) is globals():
     # The package is imported, and not reloaded by importlib.reload(). If modules of it are there already, they are left
@@ -15,10 +14,12 @@ if "__all__" not in globals() and getattr(sys.modules.get(__name__), "__dict__",
     for _name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
         del sys.modules[_name]
 
-from ._command import end_at_ctrl_c, is_command
+from ._command import end_at_signals, is_command
 
 if is_command():
-    end_at_ctrl_c()
+    end_at_signals()
+
+from typing import TYPE_CHECKING, Any
 
 from ._first_use import first_use
 from ._version import VERSION as __version__

@@ -1,14 +1,25 @@
-"""Whether this process runs our command line, and what Ctrl-C does in it before the first command and after the last.
+"""Whether this process runs our command line, and which signals end it, in which way.
 
 While modules are imported, and while the interpreter ends, Ctrl-C would show a traceback. It ends the process at once
-then, as it ends a program in C. While a command runs, it raises KeyboardInterrupt. Nothing is done if Ctrl-C is
-ignored, as in a script that was started with ``&``.
+then, as it ends a program in C. While a command runs, Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, so that files
+are cleaned up. Then the signal ends the process: a shell ends its loop only if Ctrl-C has ended the program in it.
+Nothing is done about a signal that is ignored, as Ctrl-C is in a script that was started with ``&``.
 """
 
 from __future__ import annotations
 
+# Not signal, whose import takes some milliseconds in which Ctrl-C shows a traceback.
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
+from time import monotonic
+
+REPEAT_SECONDS = 1.0
+"""A signal that comes again within this time is not a second one: ``timeout`` sends each signal twice."""
+
+_ENDING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(_signal, name, None)) is not None]
+_received: list[tuple[int, float]] = []
+"""The first signal, and the moment when it came."""
 
 
 def is_command() -> bool:
@@ -21,17 +32,36 @@ def is_command() -> bool:
     return name == "blocking-request"
 
 
-def end_at_ctrl_c() -> None:
-    """Let Ctrl-C end the process at once. Call it in the main thread."""
-    import signal
+def end_at_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP end the process at once. Call it in the main thread."""
+    for number in _ENDING:
+        if _signal.getsignal(number) in (_signal.default_int_handler, _interrupt):
+            _signal.signal(number, _signal.SIG_DFL)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+def raise_at_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt. Call it in the main thread."""
+    _received.clear()
+    for number in _ENDING:
+        if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
+            _signal.signal(number, _interrupt)
 
 
-def raise_at_ctrl_c() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again. Call it in the main thread."""
-    import signal
+def _interrupt(number: int, _: object) -> None:
+    if not _received:
+        _received.append((number, monotonic()))
+        raise KeyboardInterrupt
+    if monotonic() - _received[0][1] > REPEAT_SECONDS:
+        end_by(number)
 
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def received_signal() -> int:
+    """Return the signal that has raised KeyboardInterrupt; 0 if there was none."""
+    return _received[0][0] if _received else 0
+
+
+def end_by(number: int) -> None:
+    """End the process by a signal, as if the program did not handle it. Windows has no such end: do nothing there."""
+    if sys.platform != "win32":
+        _signal.signal(number, _signal.SIG_DFL)
+        os.kill(os.getpid(), number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import click
 
-from .._command import end_at_ctrl_c, raise_at_ctrl_c
+from .._command import end_at_signals, end_by, raise_at_signals, received_signal
 from .._first_use import first_use
 from .._version import VERSION
 from ..qt.binding import QtCore
@@ -39,13 +40,17 @@ def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
     status = _status(arguments, output)
     del application
+    number = received_signal()
+    if number and status == _SIGNALED + number:
+        sys.stderr.flush()
+        end_by(number)
     sys.exit(status)
 
 
 def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
     """Run a command and return its exit status. An exception is shown as one sentence."""
     try:
-        raise_at_ctrl_c()
+        raise_at_signals()
         status = commands.main(arguments, standalone_mode=False, obj=output)
         sys.stdout.flush()
         return int(status or 0)
@@ -60,17 +65,28 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
     except OutputError as error:
         return EXIT_BROKEN_PIPE if error.is_broken_pipe else _failed(str(error), EXIT_FILE)
     except (click.Abort, KeyboardInterrupt):
-        end_at_ctrl_c()  # if it is the second one, it ends the program at once
-        if sys.stderr.isatty():
-            show_message("")  # the terminal has shown ^C in this line
-        return _failed("Interrupted", EXIT_INTERRUPTED)
+        end_at_signals()  # if it is the second one, it ends the program at once
+        return _interrupted(received_signal())
     except OSError as error:
         file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return _failed(f"{file}{error.strerror or error}", EXIT_FILE)
     except ValueError as error:  # the library refuses the value of an option
         return _failed(str(error), EXIT_USAGE)
     finally:
-        end_at_ctrl_c()
+        end_at_signals()
+
+
+_SIGNALED = 128
+"""Shells add it to the number of the signal that has ended a program."""
+
+
+def _interrupted(number: int) -> int:
+    """``number``: the signal; 0: a password was asked for, and the terminal has no more input."""
+    if number and number != signal.SIGINT:
+        return _failed("Terminated", _SIGNALED + number)
+    if sys.stderr.isatty():
+        show_message("")  # the terminal has shown ^C in this line
+    return _failed("Interrupted", EXIT_INTERRUPTED)
 
 
 def _failed(message: str, status: int) -> int:

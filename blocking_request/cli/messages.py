@@ -30,6 +30,7 @@ Exit status:
   74  a file or standard output cannot be read or written
  130  interrupted with Ctrl-C
  141  the program that reads standard output has ended (example: | head)
+ 143  ended by SIGTERM
 """
 """The last part of each --help."""
 

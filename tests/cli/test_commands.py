@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,11 +223,25 @@ def test_ctrl_c_keeps_the_partial_download(serve: Serve, tmp_path: Path) -> None
     assert eventually(lambda: part.exists() and part.stat().st_size > 0, timeout=20)
     os.kill(process.pid, signal.SIGINT)
     told = process.communicate(timeout=30)[1].decode()
-    assert (process.returncode, path.read_bytes()) == (130, b"precious")
+    assert (process.returncode, path.read_bytes()) == (-signal.SIGINT, b"precious")
     assert re.fullmatch(r"\d+ bytes are kept\. Run the same command again to continue\.\nInterrupted\n", told), told
     assert (cli(*arguments).returncode, path.read_bytes()) == (0, CONTENT)
     assert list(tmp_path.iterdir()) == [path]
     assert b"ange: bytes=" in server.requests[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_as_ctrl_c_does(number: int, serve: Serve, tmp_path: Path) -> None:
+    """Temporary files are deleted; the first signal of ``timeout`` comes twice."""
+    server, folder = serve(half_at_first), tmp_path / "folder"
+    (tmp_path / "urls").write_text(server.url)
+    arguments = ["get", "--from", str(tmp_path / "urls"), "-o", str(folder)]
+    process = subprocess.Popen([sys.executable, "-m", "blocking_request", *arguments], stderr=subprocess.PIPE)
+    assert eventually(lambda: folder.exists() and len(list(folder.iterdir())) == 1, timeout=20)
+    os.kill(process.pid, number)
+    os.kill(process.pid, number)
+    assert process.communicate(timeout=30)[1] in (b"Terminated\n", b"")
+    assert (process.returncode, list(folder.iterdir())) == (-number, [])
 
 
 def test_timeout_keeps_the_partial_download(serve: Serve, tmp_path: Path) -> None:
@@ -327,7 +343,19 @@ def test_ctrl_c(serve: Serve) -> None:
     server.wait_for_requests(1)
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr) == (130, b"Interrupted\n")
+    assert (process.returncode, stderr) == (-signal.SIGINT, b"Interrupted\n")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash")
+def test_ctrl_c_ends_a_loop_of_the_shell(serve: Serve) -> None:
+    """bash goes on with the loop if the program exits with a status of its own."""
+    server = serve(silence)
+    script = f"while true; do {shlex.join([sys.executable, '-m', 'blocking_request', server.url])}; done"
+    process = subprocess.Popen(["bash", "-c", script], start_new_session=True, stderr=subprocess.PIPE)
+    server.wait_for_requests(1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr, len(server.requests)) == (-signal.SIGINT, b"Interrupted\n", 1)
 
 
 def test_info() -> None:

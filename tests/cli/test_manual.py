@@ -55,7 +55,7 @@ def test_commands_of_an_option(manual: Any) -> None:
 
 def test_exit_statuses(manual: Any) -> None:
     statuses = dict(manual.exit_statuses())
-    assert statuses["0"] == "no error" and list(statuses) == ["0", "1", "2", "3", "4", "64", "74", "130", "141"]
+    assert statuses["0"] == "no error" and list(statuses) == ["0", "1", "2", "3", "4", "64", "74", "130", "141", "143"]
 
 
 def test_examples(manual: Any) -> None:

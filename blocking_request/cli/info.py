@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import ssl
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 
 import click
 import requests
-import rich.console
 import rich.table
 import urllib3
 
@@ -22,42 +22,77 @@ from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import API, BINDING_VERSION, QT_VERSION, QtCore, QtNetwork, has_tls
+from .terminal import console_for, wrapped
+
+_TABLE_COLUMNS = 80
+"""In a narrower terminal, the columns of a table would divide words."""
 
 
 def show_installation() -> None:
-    """Write the versions and the table of engines to standard output."""
-    console = rich.console.Console(markup=False)
-    parts = rich.table.Table("component", "version", title="blocking-request on this machine")
-    for name, version in (
-        ("blocking-request", VERSION),
-        ("Python", platform.python_version()),
-        ("Qt binding", f"{API} {BINDING_VERSION}"),
-        ("Qt", str(QtCore.qVersion())),
-        ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "not usable here"),
-        ("TLS in Python", ssl.OPENSSL_VERSION),
-        ("requests", requests.__version__),
-        ("urllib3", urllib3.__version__),  # type: ignore[attr-defined]
-        ("h2 (HTTP/2)", _version_of("h2")),
-        ("socksio (SOCKS)", _version_of("socksio")),
-        ("content codings", ", ".join(READABLE_CODINGS)),
-    ):
-        parts.add_row(name, version)
-    console.print(parts)
-    serving = rich.table.Table(title="Which engine sends which request", show_lines=True)
+    """Write the versions and the engines of requests to standard output: in tables if these have room."""
+    console = console_for(sys.stdout)
+    if console.width >= _TABLE_COLUMNS:
+        console.print(_table_of_components())
+        console.print(_table_of_engines())
+    else:
+        _write_lists(console.width)
+    for text in _engine_texts():
+        click.echo("\n".join(wrapped(text, console.width)))
+
+
+def _components() -> Iterator[tuple[str, str]]:
+    """Yield the names of all components and their versions."""
+    yield "blocking-request", VERSION
+    yield "Python", platform.python_version()
+    yield "Qt binding", f"{API} {BINDING_VERSION}"
+    yield "Qt", str(QtCore.qVersion())
+    yield "TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "not usable here"
+    yield "TLS in Python", ssl.OPENSSL_VERSION
+    yield "requests", requests.__version__
+    yield "urllib3", urllib3.__version__  # type: ignore[attr-defined]
+    yield "h2 (HTTP/2)", _version_of("h2")
+    yield "socksio (SOCKS)", _version_of("socksio")
+    yield "content codings", ", ".join(READABLE_CODINGS)
+
+
+def _table_of_components() -> rich.table.Table:
+    table = rich.table.Table("component", "version", title="blocking-request on this machine")
+    for name, version in _components():
+        table.add_row(name, version)
+    return table
+
+
+def _table_of_engines() -> rich.table.Table:
+    table = rich.table.Table(title="Which engine sends which request", show_lines=True)
     for heading in ("request", "auto takes", "can qt?", "can python?"):
         # A terminal of 80 columns then has 20 for each reason: a name such as QCoreApplication([]) is not split.
-        serving.add_column(heading, overflow="fold", max_width=17 if heading == "request" else None)
+        table.add_column(heading, overflow="fold", max_width=17 if heading == "request" else None)
     first_rows: dict[str, str] = {}
     for request, taken, *verdicts in decisions():
-        serving.add_row(request, taken, *(_shown(verdict, request, first_rows) for verdict in verdicts))
-    console.print(serving)
-    click.echo("qt: Qt's own network manager, in a worker thread. python: the calling thread.")
+        table.add_row(request, taken, *(_shown(verdict, request, first_rows) for verdict in verdicts))
+    return table
+
+
+def _write_lists(columns: int) -> None:
+    """Write what the tables have, for a narrow terminal."""
+    for name, version in _components():
+        click.echo("\n".join(wrapped(f"{name}: {version}", columns, "  ")))
+    for request, taken, of_qt, of_python in decisions():
+        click.echo("\n".join(["", *wrapped(request, columns)]))
+        for heading, text in (("auto takes", taken), ("can qt?", of_qt), ("can python?", of_python)):
+            click.echo("\n".join(wrapped(f"  {heading} {text}", columns, "    ")))
+    click.echo()
+
+
+def _engine_texts() -> Iterator[str]:
+    """Yield the meaning of the names of engines, and the engine that the environment names."""
+    yield "qt: Qt's own network manager, in a worker thread. python: the calling thread."
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
         choice.engine_of_environment()
-        click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
+        yield f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto"
     except ValueError as error:
-        click.echo(f"{error}. Every request fails until it is mended.")
+        yield f"{error}. Every request fails until it is mended."
 
 
 def _version_of(name: str) -> str:

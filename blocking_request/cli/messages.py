@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 
 import click
 
@@ -12,7 +11,7 @@ from .. import ErrorCode, ReplyContent
 from ..models.redaction import printable
 from ..qt.binding import QtNetwork
 from .output_settings import output_settings
-from .terminal import columns_of, is_smart_terminal
+from .terminal import columns_of, is_smart_terminal, wrapped
 
 PROGRAM = "blocking-request"
 EXIT_USAGE = 64
@@ -35,9 +34,6 @@ Exit status:
 """The last part of each --help."""
 
 
-_NARROWEST_COLUMNS = 20
-
-
 def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
     """Return the exit status for the result of one request."""
     write_failure = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
@@ -55,10 +51,8 @@ def show_message(text: str) -> None:
 def show_always(text: str) -> None:
     """Write a line to standard error, also after --silent. A terminal gets several lines, without divided words."""
     text = printable(text)
-    if sys.stderr.isatty():
-        width = max(columns_of(sys.stderr), _NARROWEST_COLUMNS)
-        lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-        text = "\n".join(lines) if len(text) > width else text
+    if sys.stderr.isatty() and len(text) > columns_of(sys.stderr):
+        text = "\n".join(wrapped(text, columns_of(sys.stderr)))
     click.echo(text, err=True)
 
 

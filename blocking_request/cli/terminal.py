@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+import textwrap
+from typing import TYPE_CHECKING, Any, Callable
 
 from .._first_use import first_use
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Paint = Callable[[str, str], str]
 """Returns a text in a style, which is a key of ``STYLES``."""
@@ -43,6 +47,17 @@ def columns_of(stream: Any) -> int:
 
 
 _DEFAULT_COLUMNS = 80
+NARROWEST_COLUMNS = 20
+_NARROWEST_TEXT = 8
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> list[str]:
+    """Return the lines of a paragraph. No word is divided, so that a path or URL can be copied.
+
+    ``indent``: the beginning of each line but the first.
+    """
+    columns = max(columns, len(indent) + _NARROWEST_TEXT)
+    return textwrap.wrap(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def wants_color(stream: Any) -> bool:
@@ -81,3 +96,17 @@ def paint_for(stream: Any) -> Paint:
         return f"{before}{text}{after}" if text else ""
 
     return paint
+
+
+def console_for(stream: Any) -> Console:
+    """Return rich's console for a standard stream, with the width and the colors of this module."""
+    with first_use:
+        from rich.console import Console
+    return Console(
+        file=stream,
+        markup=False,
+        highlight=False,
+        width=max(columns_of(stream), NARROWEST_COLUMNS),
+        height=25,  # without a height, rich takes a width of 80 if TERM is dumb
+        color_system="standard" if wants_color(stream) else None,
+    )

@@ -409,7 +409,7 @@ def test_verbose_shows_the_head_before_the_body(engine: str, serve: Serve, on_te
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_help_fits_the_terminal(columns: int, on_terminal: Callable[..., Shown]) -> None:
-    for command in ("", "get", "head", "post", "request", "cache", "cache info", "info", "demo"):
+    for command in ("", "get", "head", "post", "request", "cache", "cache info", "config set-password", "info", "demo"):
         shown = on_terminal(*command.split(), "--help", columns=columns)
         # The examples are not wrapped: a line that is copied must be a whole command.
         text = re.sub(r"(?m)^Examples:\n(?:  .*\n)+", "", shown.text)
@@ -417,6 +417,27 @@ def test_help_fits_the_terminal(columns: int, on_terminal: Callable[..., Shown])
         assert "..." not in text.replace("[ARGS]...", "")
         joined = " ".join(text.split())
         assert "74 a file or standard output cannot be read or written" in joined
+
+
+def test_help_divides_no_word(on_terminal: Callable[..., Shown]) -> None:
+    """A terminal of 20 columns shows a word that is longer in a line of its own."""
+    for command in ("", "get", "completion"):
+        narrow = on_terminal(*command.split(), "--help", columns=20).text
+        assert set(on_terminal(*command.split(), "--help", columns=80).text.split()) == set(narrow.split())
+        without_examples = re.sub(r"(?m)^Examples:\n(?:  .*\n)+", "", narrow)
+        assert all(len(line) <= 20 or len(line.split()) == 1 for line in without_examples.splitlines())
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_info_fits_the_terminal(columns: int, on_terminal: Callable[..., Shown]) -> None:
+    shown = on_terminal("info", columns=columns)
+    text = ESCAPES.sub("", shown.text)
+    assert shown.status == 0 and "content codings" in text and "auto takes" in text
+    assert all(len(line) <= columns or len(line.split()) == 1 for line in text.splitlines())
+    plain = {"NO_COLOR": "1"}, {"TERM": "dumb"}
+    assert [on_terminal("info", columns=columns, environment=each).text for each in plain] == [text, text]
+    if columns == 20:
+        assert {"QCoreApplication([])", "application", "thread."} <= set(text.split())
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -312,7 +312,7 @@ def _demo(as_json: bool) -> int:
     The exit status is 1 if a promise was not kept.
     """
     with first_use:
-        from .demo_report import show_demo
+        from .demo.report import show_demo
     return int(show_demo(as_json) > 0)
 
 

@@ -32,14 +32,14 @@ PERCENT = 62
 def draw_demo(folder: Path) -> None:
     import rich.console
 
-    from blocking_request.cli import demo_report
+    from blocking_request.cli.demo import report
     from blocking_request.qt.binding import QtCore
 
     application = QtCore.QCoreApplication(sys.argv[:1])  # as the command has
 
     console = rich.console.Console(record=True, width=80, file=io.StringIO())
     with patch("rich.console.Console", return_value=console):
-        if demo_report.show_demo():
+        if report.show_demo():
             sys.exit("a promise of the demo was not kept")
     del application
     picture = console.export_svg(

@@ -93,21 +93,21 @@ def test_json() -> None:
 
 
 BROKEN = {
-    "outcomes": "demo_server._Handler.do_DELETE = lambda self: self._respond(500, b'')",
-    "threads": "demo_server._Handler._respond = lambda self, *a, r=demo_server._Handler._respond, **k: "
+    "outcomes": "server._Handler.do_DELETE = lambda self: self._respond(500, b'')",
+    "threads": "server._Handler._respond = lambda self, *a, r=server._Handler._respond, **k: "
     "r(self, a[0], b'/number/0' if '/number/' in self.path else a[1], *a[2:], **k)",
-    "cancel": "demo.CANCEL_MS = -1",
+    "cancel": "promises.CANCEL_MS = -1",
     "main thread": "from blocking_request import BlockingNetworkRequest\n"
     "BlockingNetworkRequest.get = lambda self, url, get=BlockingNetworkRequest.get, **k: "
-    "(demo._get_with_qt(url) if url.endswith('/slow') else None, get(self, url, **k))[1]",
-    "truncated body": "demo_server.TEXT = demo.TEXT = b'x'; demo_server.gzip.compress = lambda data: b''",
-    "download": "demo.DOWNLOAD_CHECKSUM = 'sha256:' + '0' * 64",
+    "(promises._get_with_qt(url) if url.endswith('/slow') else None, get(self, url, **k))[1]",
+    "truncated body": "server.TEXT = promises.TEXT = b'x'; server.gzip.compress = lambda data: b''",
+    "download": "promises.DOWNLOAD_CHECKSUM = 'sha256:' + '0' * 64",
 }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_promise_that_is_not_kept(name: str) -> None:
-    first = f"from blocking_request.cli import demo, demo_server\n{BROKEN[name]}"
+    first = f"from blocking_request.cli.demo import promises, server\n{BROKEN[name]}"
     result = demo("--json", first=first)
     assert result.returncode == 1, result.stderr
     document = json.loads(result.stdout)
@@ -116,7 +116,7 @@ def test_promise_that_is_not_kept(name: str) -> None:
 
 
 def test_text_of_a_promise_that_is_not_kept() -> None:
-    result = demo(first=f"from blocking_request.cli import demo, demo_server\n{BROKEN['outcomes']}")
+    result = demo(first=f"from blocking_request.cli.demo import promises, server\n{BROKEN['outcomes']}")
     assert result.returncode == 1, result.stderr
     assert "   kept      NO\n" in result.stdout
     assert result.stdout.endswith("\n1 of 6 promises was not kept.\n")

@@ -22,7 +22,6 @@ LOADED_LATER = (
     "blocking_request.bodies.multipart",
     "blocking_request.cli.batch",
     "blocking_request.cli.demo",
-    "blocking_request.cli.demo_report",
     "blocking_request.cli.info",
     "blocking_request.cli.options.form_fields",
     "blocking_request.cli.options.json_items",

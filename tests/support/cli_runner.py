@@ -19,7 +19,7 @@ from typing import Any
 
 # The modules that a command imports when it runs are imported here, so that not each fork does it.
 import blocking_request.cli.batch
-import blocking_request.cli.demo_report
+import blocking_request.cli.demo.report
 import blocking_request.cli.info
 import blocking_request.cli.send
 import blocking_request.cli.verbose

@@ -15,10 +15,10 @@ import rich.console
 import rich.progress
 import rich.text
 
-from .._version import VERSION
-from ..qt.binding import API, BINDING_VERSION, QtCore
-from .demo import PROMISES, Outcome, ShowProgress
-from .demo_server import demo_server
+from ..._version import VERSION
+from ...qt.binding import API, BINDING_VERSION, QtCore
+from .promises import PROMISES, Outcome, ShowProgress
+from .server import demo_server
 
 
 def show_demo(as_json: bool = False) -> int:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
-from .. import BlockingNetworkRequest, ErrorCode, Feedback
-from ..qt.binding import QtCore, QtNetwork, enum_value
-from .demo_server import DOWNLOAD_BYTES, DOWNLOAD_CHECKSUM, HELLO, TEXT, DemoServer
+from ... import BlockingNetworkRequest, ErrorCode, Feedback
+from ...qt.binding import QtCore, QtNetwork, enum_value
+from .server import DOWNLOAD_BYTES, DOWNLOAD_CHECKSUM, HELLO, TEXT, DemoServer
 
 TIMEOUT_MS = 250
 LIMIT_MS = 10_000

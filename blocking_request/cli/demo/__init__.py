@@ -1,0 +1,1 @@
+"""The command ``demo``: promises of the package, each tried on a server on loopback."""

@@ -16,10 +16,12 @@ import rich.progress
 
 from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
+from .har_output import har_output
 from .messages import can_redraw_line, exit_status, failure_text, show_message
 from .options.body import contents, standard_input
 from .options.call_setup import CallSetup
 from .options.groups import configured
+from .options.named_files import check_named_files
 from .options.tls import with_cacert
 from .options.url import complete_url
 from .options.values import UnreadableFile
@@ -32,6 +34,7 @@ def send_list(values: Mapping[str, Any]) -> int:
     """Download the URLs of --from. Return the exit status. Raises click.UsageError, OSError."""
     _check_options(values)
     folder = values["output"]
+    check_named_files(values, None)
     addresses = _addresses(values["urls"])
     setup = configured(values)
     wanted = [setup.request_of(address) for address in addresses]
@@ -45,7 +48,8 @@ def send_list(values: Mapping[str, Any]) -> int:
         missing = [index for index, url in enumerate(urls) if not record.is_there(url)]
         urls, wanted = [urls[index] for index in missing], [wanted[index] for index in missing]
     try:
-        status = _download(setup, wanted, urls, record, values)
+        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext():
+            status = _download(setup, wanted, urls, record, values)
     finally:
         record.save()
     setup.save_cookies()

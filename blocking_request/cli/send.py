@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Optional
 
 import click
@@ -14,21 +16,20 @@ from ..bodies.upload import body_for
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .body_target import BodyTarget
+from .har_output import har_output
 from .head import write_head
 from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.configuration import is_from_file
 from .options.groups import can_continue, configured
+from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
 from .options.values import check_text
 from .output_settings import output_settings
 from .progress import ProgressBar
 from .write_out import report_reply
-
-HAR_BODY_BYTES = 1 << 20
-"""How many bytes of each body ``--har`` writes."""
 
 BINARY_NOTE = "The body is binary, and is not shown on a terminal: use '-o FILE', or '-o -' to write it to the terminal"
 
@@ -41,8 +42,6 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
 
     ``method``: None: GET, or POST if there is a body. Raises click.UsageError, OSError.
     """
-    if values["har"] is not None:
-        _write_har(values["har"])
     if values.get("urls") is not None:
         with first_use:
             from .batch import send_list
@@ -54,6 +53,7 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if method == "GET" else ""))
     if values.get("jobs") is not None:
         raise click.UsageError("--jobs can only be used with --from")
+    check_named_files(values, values["output"] if method == "HEAD" else target_path(values))
     body = body_of(values)
     method = method or ("GET" if body is None else "POST")
     check_text(method, "method")
@@ -66,13 +66,24 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
             from .verbose import VerboseRecorder
         add_recorder(VerboseRecorder())
     if method.upper() == "HEAD":
-        status = _send_head(setup, blocking, method, request, data, values)
+        _check_head_options(values)
+        run = partial(_send_head, setup, blocking)
     else:
         target = _target(method, data is not None, values)
-        status = _send_to(target, setup, blocking, method, request, data, values)
-    setup.save_cookies()
+        run = partial(_send_to, target, setup, blocking)
+    # A request that is not sent, because its URL is not valid, must not replace files.
+    with har_output(values) if setup.can_send(url) else nullcontext():
+        status = run(method, request, data, values)
+    if blocking.reply().statusCode() is not None or blocking.reply().history():
+        setup.save_cookies()
     report_reply(blocking.reply(), status)
     return status
+
+
+def _check_head_options(values: Mapping[str, Any]) -> None:
+    for name in ("remote_name", "resume", "checksum"):
+        if values[name]:
+            raise click.UsageError("the response to HEAD has no body: -O, -C and --checksum cannot be used")
 
 
 def _with_body_fields(setup: CallSetup, body: Optional[RequestBody]) -> Any:
@@ -102,17 +113,6 @@ def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarge
     if must_resume and not target.may_resume:
         raise click.UsageError(f"-C: {path} is no name of a file, or another program has written {path}.part")
     return target
-
-
-def _write_har(path: str) -> None:
-    """Write all calls of this command into a HAR file. Raises OSError."""
-    with first_use:
-        from ..netlog.har_file import HarFile
-    file = HarFile(path, HAR_BODY_BYTES)
-    file.open()
-    add_recorder(file)
-    if file.path != path:
-        show_message(f"Another process is writing {path}: the calls are written to {file.path}")
 
 
 def _send_to(
@@ -160,9 +160,6 @@ def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
 def _send_head(
     setup: CallSetup, blocking: BlockingNetworkRequest, method: str, request: Any, data: Any, values: Mapping[str, Any]
 ) -> int:
-    for name in ("remote_name", "resume", "checksum"):
-        if values[name]:
-            raise click.UsageError("the response to HEAD has no body: -O, -C and --checksum cannot be used")
     output = values["output"]
     code = blocking.sendCustomRequest(request, method, data, headers=setup.headers, params=setup.query)
     reply = blocking.reply()

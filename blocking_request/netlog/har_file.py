@@ -52,6 +52,8 @@ class HarFile(CallRecorder):
         self._end = 0
         """Where the end of the document begins."""
         self._is_empty = True
+        self._is_created = False
+        """Whether ``reserve`` has created the file."""
         self._has_failed = False
         self._waiting: deque[str] = deque()
         self._guard = threading.Lock()
@@ -71,6 +73,17 @@ class HarFile(CallRecorder):
         if self._descriptor < 0:
             names = _names(self._wanted)
             self._open_first([next(names), *names] if self._may_be_plain else list(names)[1:])
+
+    def reserve(self) -> None:
+        """Open the file, and leave its content as it is until the first call has ended. Raises OSError."""
+        self._is_created = not os.path.lexists(self._wanted)
+        self._descriptor, self.path = _open_own(list(_names(self._wanted)))
+
+    def release(self) -> None:
+        """Delete the file if ``reserve`` has created it, and no call was written. It may be gone."""
+        if self._is_created and not self._end and self.path == os.fspath(self._wanted):
+            with suppress(OSError):
+                os.unlink(self.path)
 
     def open_plain(self) -> None:
         """Create the file if no other process has its name, so that no process that starts later takes it.

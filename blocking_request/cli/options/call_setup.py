@@ -12,7 +12,7 @@ from ... import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
 from ...models.failure import RequestNotSent
 from ...models.redaction import hidden_repr
 from ...prepare.arguments import call_arguments
-from ...prepare.build_request import check_field
+from ...prepare.build_request import check_field, checked_text
 from ...qt.binding import QtCore, QtNetwork
 from .url import complete_url
 from .values import check_text
@@ -62,6 +62,15 @@ class CallSetup:
             except ValueError as error:
                 raise click.UsageError(f"-b: {error}") from None
         return request
+
+    @staticmethod
+    def can_send(url: str) -> bool:
+        """Return whether a URL is valid."""
+        try:
+            checked_text(complete_url(url))
+        except RequestNotSent:
+            return False
+        return True
 
     def names(self) -> set[bytes]:
         """Return the names of the header fields in lower case."""

@@ -94,13 +94,17 @@ def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
 
 def _certificate(text: str) -> tuple[str, Optional[str]]:
     """Return path and password of ``FILE[:PASSWORD]``. Raises click.FileError, whose text has no password."""
-    path, password = text, None
-    if not os.path.lexists(text.partition("\0")[0]):
-        colon = text.find(":", 2)  # after the drive of a path of Windows
-        if colon > 0:
-            path, password = text[:colon], text[colon + 1 :]
+    path = path_of_certificate(text)
     opened(path, "--cert").close()
-    return path, password
+    return path, text[len(path) + 1 :] if len(path) < len(text) else None
+
+
+def path_of_certificate(text: str) -> str:
+    """Return the path in ``FILE[:PASSWORD]``."""
+    if os.path.lexists(text.partition("\0")[0]):
+        return text
+    colon = text.find(":", 2)  # after the drive of a path of Windows
+    return text[:colon] if colon > 0 else text
 
 
 def with_cacert(text: str, reply: ReplyContent, values: Mapping[str, Any]) -> str:

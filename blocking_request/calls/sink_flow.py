@@ -12,6 +12,7 @@ from ..models.http_messages import Response
 from ..prepare.prepare_call import PreparedCall
 from .pipeline import build_flow
 from .steps import CallSteps
+from .unused_bodies import read_unused_bodies
 
 
 def _unchanged(response: Response) -> Response:
@@ -28,7 +29,9 @@ def build_sink_flow(
     response: Optional[Response] = None
     try:
         while response is None:
-            begun = yield from build_flow(prepared._replace(request=sink.prepare(request)))
+            own = sink.prepare(request)
+            flow = build_flow(prepared._replace(request=own))
+            begun = yield from (read_unused_bodies(flow) if own.streams_all else flow)
             begun = settle(begun)
             recorder = None if begun.keep is None else CacheRecorder(begun.keep)
             steps = sink.steps(begun._replace(keep=None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -14,21 +15,25 @@ from ..bodies.checksum import Checksum
 from ..bodies.download_files import ResumableFile
 from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import is_special
-from ..bodies.sink import BodySink, DeviceSink, SinkSteps
-from ..models.http_messages import Response
+from ..bodies.sink import BodySink, DeviceSink, ReadBody, SinkSteps, is_success
+from ..calls.unused_bodies import read_unused_body
+from ..models.http_messages import Request, Response
 from .devices import OpenedDevice, descriptor_of
 from .head import head_bytes, write_heads
 from .output_settings import output_settings
 from .printed_body import BinaryBodyError, PrintedBody
 from .streams import RawOutput, write_all
 
+FIRST_ERROR_STATUS = 400
+
 
 class _StandardOutputSink(DeviceSink):
     """Writes the heads of ``--include``, and the body while it arrives, to standard output."""
 
-    def __init__(self, output: RawOutput, is_raw: bool, checksum: Optional[Checksum]) -> None:
-        """``is_raw``: write the bytes as they are, also to a terminal."""
+    def __init__(self, output: RawOutput, is_raw: bool, checksum: Optional[Checksum], writes_error: bool) -> None:
+        """``is_raw``: write the bytes as they are, also to a terminal. ``writes_error``: write the body of an error."""
         super().__init__(self, checksum)
+        self._writes_error = writes_error
         settings = output_settings()
         self._output = output
         self._includes_head = settings.include
@@ -39,10 +44,20 @@ class _StandardOutputSink(DeviceSink):
         self.is_binary = False
         """Whether the body was not shown, because it is binary."""
 
+    def prepare(self, request: Request) -> Request:
+        return _streaming_errors(super().prepare(request))
+
     def steps(self, response: Response) -> SinkSteps:
         if response.status is not None:
             self._begin(response)
+        is_error = (response.status or 0) >= FIRST_ERROR_STATUS
+        if is_error and not self._writes_error and response.is_streaming:
+            return (yield from read_unused_body(response))
         last = yield from super().steps(response)
+        if last is not None and is_error and self.is_binary:
+            last = last._replace(failure=None)  # the message names the status
+        if last is not None and response.failure is not None:
+            last = last._replace(failure=response.failure)  # too many redirects
         if last is not None and not last.body:  # otherwise it is that of an error, which ``finish`` writes
             self.end()
         return last
@@ -80,29 +95,64 @@ class _DeviceSink(DeviceSink):
         super().__init__(device, checksum)
         self._includes_head = output_settings().include
 
+    def prepare(self, request: Request) -> Request:
+        return _streaming_errors(super().prepare(request))
+
     def steps(self, response: Response) -> SinkSteps:
         if self._includes_head and response.status is not None:
             self._write_chunk(b"".join(map(head_bytes, [*response.history, response])))
+        response = yield from _without_error_body(response)
         return (yield from super().steps(response))
+
+
+class _FileSink(FileSink):
+    """Writes into a file, and does not keep the body of an error."""
+
+    def prepare(self, request: Request) -> Request:
+        return _streaming_errors(super().prepare(request))
+
+    def steps(self, response: Response) -> SinkSteps:
+        response = yield from _without_error_body(response)
+        return (yield from super().steps(response))
+
+
+def _streaming_errors(request: Request) -> Request:
+    """Return a request whose error body is not collected in memory: a server may send one without end."""
+    return request._replace(streams_all=True)
+
+
+def _without_error_body(response: Response) -> Generator[ReadBody, Response, Response]:
+    """Read the body of a response that is no success, and drop it. Return the response at its end."""
+    if response.is_streaming and not is_success(response):
+        return (yield from read_unused_body(response))
+    return response
 
 
 class BodyTarget:
     """The sink for one body, and the state of it after the request."""
 
     def __init__(
-        self, output: RawOutput, path: Optional[str], may_resume: bool, checksum: Optional[Checksum] = None
+        self,
+        output: RawOutput,
+        path: Optional[str],
+        may_resume: bool,
+        checksum: Optional[Checksum] = None,
+        writes_error: bool = True,
     ) -> None:
         """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed.
+        ``writes_error``: whether the body of an error response is written to standard output.
 
         Raises click.UsageError.
         """
         self._standard_output: Optional[_StandardOutputSink] = None
+        self._writes_error = writes_error
         self.may_resume = False
         """Whether an interrupted download is kept, and continued by the next run."""
         self.sink: BodySink
         descriptor = descriptor_of(path)
         if path is None or descriptor == 1:
-            self.sink = self._standard_output = _StandardOutputSink(output, path is not None, checksum)
+            self._standard_output = _StandardOutputSink(output, path is not None, checksum, writes_error)
+            self.sink = self._standard_output
         elif descriptor is not None or (output_settings().include and is_special(Path(path))):
             self.sink = _DeviceSink(OpenedDevice(path, descriptor), checksum)
         elif output_settings().include:
@@ -112,7 +162,7 @@ class BodyTarget:
             )
         else:
             self.may_resume = may_resume and _can_resume(path)
-            self.sink = FileSink(path, self.may_resume, checksum)
+            self.sink = _FileSink(path, self.may_resume, checksum)
 
     @property
     def is_standard_output(self) -> bool:
@@ -124,13 +174,13 @@ class BodyTarget:
         """Whether the body is written to a terminal."""
         return self._standard_output is not None and sys.stdout.isatty()
 
-    def finish(self, reply: ReplyContent, writes_error: bool) -> None:
-        """Write what is left of the body after the request: the body of an error response, which the sink leaves in the
-        reply, and the end of the last line. ``writes_error``: whether the body of an error response is written.
+    def finish(self, reply: ReplyContent) -> None:
+        """Write what is left of the body after the request: the body of an error response from the cache, which the
+        sink leaves in the reply, and the end of the last line.
         """
         if self._standard_output is None:
             return
-        is_written = writes_error or reply.errorCode() is not ErrorCode.ServerExceptionError
+        is_written = self._writes_error or reply.errorCode() is not ErrorCode.ServerExceptionError
         if reply.body and is_written and not self._standard_output.is_binary:
             try:
                 self._standard_output.write(reply.body)

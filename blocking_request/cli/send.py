@@ -109,7 +109,7 @@ def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarge
         raise click.UsageError(
             "-C can only be used with GET and -o FILE or -O, and not with a cache, a Range or an Accept-Encoding"
         )
-    target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values))
+    target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values), not values["fail"])
     if must_resume and not target.may_resume:
         raise click.UsageError(f"-C: {path} is no name of a file, or another program has written {path}.part")
     return target
@@ -133,7 +133,7 @@ def _send_to(
             show_message(target.resume_hint())
         raise
     reply = blocking.reply()
-    target.finish(reply, writes_error=not values["fail"])
+    target.finish(reply)
     if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
     if target.refused_binary():

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
 from .. import trace
-from ..bodies.sink import CannotWrite, ReadBody, merge_responses
+from ..bodies.sink import ReadBody, merge_responses
 from ..bodies.upload import read_body
 from ..calls.pipeline import build_flow
 from ..calls.running import RunningCall
 from ..calls.steps import CallSteps
 from ..calls.task import Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
+from ..calls.unused_bodies import read_unused_bodies
 from ..engines.clock import Clock
-from ..engines.events import Chunk, Progress
-from ..errors import ErrorCode
+from ..engines.events import Progress
 from ..flows import Flow
 from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
@@ -40,9 +39,6 @@ CREDENTIALS_REQUIRED: dict[Optional[int], tuple[Error, str]] = {
     407: (Error.ProxyAuthenticationRequiredError, "Proxy authentication required"),
 }
 """The statuses after which no credentials were given, or wrong ones, with their error."""
-
-MOST_UNUSED_BYTES = 1 << 20
-"""How much of the body of a challenge is read, so that the next request can use the connection."""
 
 Event = Union[Progress, Response, bytes]
 """Progress of the upload; the response with its headers only; a chunk of its body; the complete response."""
@@ -104,7 +100,7 @@ class Transfer:
 
     def _steps(self, flow: Flow) -> CallSteps:
         is_on_one_connection = self._rules.hint is not None
-        response: Response = yield from _reading_challenges(flow) if is_on_one_connection else flow
+        response: Response = yield from read_unused_bodies(flow) if is_on_one_connection else flow
         if not response.is_streaming or response.status in CREDENTIALS_REQUIRED:
             return response
         self.events.append(response)
@@ -170,41 +166,6 @@ class Transfer:
         self._task.close()
         if self.response is None and self._task.report is not None:
             self._report_end(self._task.report, self._failed(messages.canceled()))
-
-
-def _reading_challenges(flow: Flow) -> CallSteps:
-    """Drive a flow. Before it sends another request, read the body of the response that it has got, and drop it.
-
-    Otherwise the connection would be closed, and a connection of ``setSocket`` is the only one.
-    """
-    try:
-        step = next(flow)
-        while True:
-            response: Response = yield step
-            step = flow.send(response)
-            if response.is_streaming and isinstance(step, Request):
-                with suppress(CannotWrite):
-                    last: Response = yield ReadBody(_Dropping().write, in_worker=False)
-                    if last.failure is not None and last.failure.code is not ErrorCode.NetworkError:
-                        return merge_responses(response, last)  # a timeout, or a cancel
-    except StopIteration as stop:
-        result: Response = stop.value
-        return result
-    finally:
-        flow.close()
-
-
-class _Dropping:
-    """Counts the bytes of a body that is not used."""
-
-    def __init__(self) -> None:
-        self._bytes_left = MOST_UNUSED_BYTES
-
-    def write(self, chunk: Chunk) -> None:
-        """Raises CannotWrite if there are too many."""
-        self._bytes_left -= len(chunk)
-        if self._bytes_left < 0:
-            raise CannotWrite(OSError())
 
 
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:

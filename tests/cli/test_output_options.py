@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,62 @@ def test_ctrl_c_keeps_the_record(serve: Serve, tmp_path: Path) -> None:
     urls.write_text(f"{server.url}/named\n{quick.url}/slow\n")
     before = len(server.requests)
     assert (cli(*options, "-C").returncode, len(server.requests)) == (0, before)
+
+
+def endless(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
+    piece = b"x" * 1_000_000
+    with suppress(OSError):
+        while True:
+            connection.sock.sendall(piece)
+
+
+MEMORY = """
+import resource, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+got = 0
+while got < 200_000_000 and (piece := child.stdout.read(1_000_000)):
+    got += len(piece)
+child.stdout.close()
+child.wait(60)
+print(child.returncode, got, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss")
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (["--engine", "python"], 141),
+        (["--engine", "qt"], 141),
+        (["--engine", "python", "-f"], 3),
+        (["--engine", "qt", "-o", "file"], 3),
+    ],
+)
+def test_endless_error(options: list[str], status: int, serve: Serve, tmp_path: Path) -> None:
+    """Its body is not collected in memory. If it is not wanted, only its beginning is read."""
+    command = [*PROGRAM, serve(endless).url, *options]
+    result = subprocess.run(
+        [sys.executable, "-c", MEMORY, *command], capture_output=True, timeout=60, check=False, cwd=tmp_path
+    )
+    code, got, kilobytes = map(int, result.stdout.split())
+    assert (code, got) == (status, 200_000_000 if status == 141 else 0)
+    assert kilobytes < 150_000 and not list(tmp_path.iterdir())
+
+
+def test_error_body_keeps_the_connection(serve: Serve) -> None:
+    """The body of a challenge, or of a response that is tried again, is read, so that the connection can be used."""
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.respond(b"why", "401 Unauthorized", 'WWW-Authenticate: Digest realm="r", nonce="n"\r\n')
+        connection.read_request()
+        connection.respond(b"busy", "503 Busy")
+        connection.read_request()
+        connection.respond(b"gone", "404 Not Found")
+
+    server = serve(handle)
+    options = ["-u", "a:b", "--digest", "--retry", "1", "--retry-delay", "0", "--engine", "python"]
+    result = cli(server.url, *options)
+    assert (result.returncode, result.stdout, len(server.requests)) == (3, b"gone", 3)

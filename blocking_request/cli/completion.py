@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from .messages import PROGRAM
 
@@ -39,17 +47,38 @@ HEADER_NAMES = (
 )
 """The fields that requests have most often."""
 
+_MARK = "\x1f"
+"""A character that no word of a command line has."""
+
 _NEEDS_NO_QUOTES = re.compile(r"[\w./%+,:-]+")
 
 
+def _with_option(items: list[Any], incomplete: str) -> list[Any]:
+    """Return the completions of ``--option=value`` with the option. click leaves it out, and zsh and fish delete it."""
+    option, equals, value = incomplete.partition("=")
+    if not option.startswith("--") or not equals:
+        return items
+    if any(item.type == "file" for item in items):
+        return list(_paths(f"{option}=", value))
+    return [CompletionItem(f"{option}={item.value}", item.type, item.help, nospace=item.nospace) for item in items]
+
+
 class _Bash(BashComplete):
-    """click's completion for bash, which also can leave out the space after a completed word."""
+    """click's completion for bash, which also can leave out the space after a completed word.
+
+    bash splits a line at ``:``, ``=`` and ``@``, too, and replaces only the part after the last of them. So the words
+    are found in the line, and the part that bash keeps is removed from each completion.
+    """
+
+    _kept = ""
+    """The part of the incomplete word that bash keeps."""
 
     source_template = """\
 %(complete_func)s() {
     local response type value
 
     response=$(IFS=$'\\n'; env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" \
+COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" COMP_REPLACED="$2" \
 %(complete_var)s=bash_complete "$1" 2>/dev/null)
 
     while IFS=',' read -r type value; do
@@ -65,12 +94,44 @@ class _Bash(BashComplete):
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the complete words and the incomplete one, as click calls it."""
+        before = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT") or 0)]
+        # The mark keeps an incomplete word that is empty, or that has only a quote.
+        words = split_arg_string(f"{before}{_MARK}")
+        if len(words) < 2 or words[0] not in os.environ["COMP_WORDS"].split("\n")[:1]:
+            return super().get_completion_args()  # the script is that of an older version
+        incomplete, replaced = words[-1].removesuffix(_MARK), os.environ.get("COMP_REPLACED", "")
+        self._kept = incomplete.removesuffix(replaced) if incomplete.endswith(replaced) else ""
+        return words[1:-1], incomplete
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+        """Return the completions, as click calls it."""
+        return _with_option(super().get_completions(args, incomplete), incomplete)
+
     def format_completion(self, item: Any) -> str:
         """Return the line that the script reads."""
-        return f"nospace,{item.value}" if item.nospace else super().format_completion(item)
+        return f"{'nospace' if item.nospace else item.type},{item.value.removeprefix(self._kept)}"
 
 
-add_completion_class(_Bash)
+class _Zsh(ZshComplete):
+    """click's completion for zsh, also for values after ``=``."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+        """Return the completions, as click calls it."""
+        return _with_option(super().get_completions(args, incomplete), incomplete)
+
+
+class _Fish(FishComplete):
+    """click's completion for fish, also for values after ``=``."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+        """Return the completions, as click calls it."""
+        return _with_option(super().get_completions(args, incomplete), incomplete)
+
+
+for _class in (_Bash, _Zsh, _Fish):
+    add_completion_class(_class)
 
 
 def completion_script(shell: str, command: click.Command) -> str:

@@ -26,6 +26,8 @@ LINES = {
     "blocking-request po": {"post"},
     "blocking-request get http://127.0.0.1/ --eng": {"--engine"},
     "blocking-request get http://127.0.0.1/ --engine ": {"auto", "python", "qt"},
+    "blocking-request get http://127.0.0.1/ --engine=p": {"--engine=python"},
+    "blocking-request post http://127.0.0.1/ --json=@da": {"--json=@data.json", "--json=@data.txt"},
     "blocking-request get http://127.0.0.1/ -H 'X: a b' -H acc": {"Accept:", "Accept-Encoding:", "Accept-Language:"},
     "blocking-request post http://127.0.0.1/ -d @da": {"@data.json", "@data.txt"},
     "blocking-request post http://127.0.0.1/ -d @folder/d": {"@folder/deep/"},
@@ -167,6 +169,15 @@ def test_tab_in_bash(folder: Path) -> None:
         terminal.type("-o oth\t", "other.txt ")  # a file
         # No space: the value of the header follows at once.
         terminal.type("-H Content-T\ttext/x", "Content-Type:text/x")
+        # bash splits words at these characters, and replaces only the part after the last of them.
+        start = "\x15blocking-request http://127.0.0.1:80/ "
+        for typed, shown in (
+            ("--eng\t", r"--engine "),
+            ("-d @oth\t", r" -d @other\.txt "),
+            ("--json=@oth\t", r" --json=@other\.txt "),
+            ("--engine=p\t", r" --engine=python "),
+        ):
+            terminal.type(start + typed, f"http://127.0.0.1:80/ ?{shown}")
     finally:
         terminal.close()
 
@@ -183,5 +194,6 @@ def test_tab_in_zsh(folder: Path) -> None:
         terminal.type("http://127.0.0.1/ --eng\t", "engine ")
         terminal.type("p\t", "ython ")
         terminal.type("-d @oth\t", "er.txt ")
+        terminal.type("--engine=q\t", "--engine=qt ")
     finally:
         terminal.close()

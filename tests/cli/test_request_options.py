@@ -39,11 +39,26 @@ pytest.importorskip("rich")
         ("file:/etc/x", "file:/etc/x"),
         ("data:,x", "data:,x"),
         ("ftp://h/", "ftp://h/"),
+        ("mailto:a@b", "mailto:a@b"),
+        ("git:x", "git:x"),
+        ("C:\\x", "C:\\x"),
+        ("intranet:80", "http://intranet:80"),
+        ("intranet:80?q", "http://intranet:80?q"),
+        ("intranet:", "http://intranet:"),
+        ("intranet:/x", "http://intranet:/x"),
+        ("user:p:w@host", "http://user:p:w@host"),
         ("", ""),
     ],
 )
 def test_url_without_scheme(text: str, url: str) -> None:
     assert complete_url(text) == url
+
+
+@pytest.mark.parametrize("url", ["mailto:a@b", "ws://h/", "javascript:alert(1)", "git:x"])
+def test_scheme_that_cannot_be_sent(url: str) -> None:
+    result = cli(url)
+    told = f'Protocol "{url.partition(":")[0]}" is unknown: the URL must begin with http:// or https://'
+    assert (result.returncode, result.stderr.decode().startswith(told)) == (1, True), result.stderr
 
 
 def test_words_that_are_no_commands() -> None:

@@ -10,6 +10,8 @@ from ..._first_use import first_use
 _WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WITHOUT_AUTHORITY = re.compile(r"(?:https?|file|data|qrc|about|blob|javascript|mailto|tel|urn):", re.IGNORECASE)
 """Schemes that are followed by no host. Any other word before a colon is a host, or a user."""
+_OTHER_SCHEME = re.compile(r"(?!localhost:)[A-Za-z][A-Za-z0-9+-]*:(?![0-9]*(?:[/?#]|\Z))[^@]*")
+"""A word without a dot, and after the colon neither a port nor a password: git:x, C:\\file. The library refuses it."""
 _LOCAL_PORT = re.compile(r":[0-9]*(?:[/?#]|\Z)")
 
 
@@ -19,7 +21,7 @@ def complete_url(text: str) -> str:
     ``:8000/path`` is a URL of this machine, as for HTTPie.
     """
     url = text.strip()
-    if not url or _WITH_AUTHORITY.match(url) or _WITHOUT_AUTHORITY.match(url):
+    if not url or _WITH_AUTHORITY.match(url) or _WITHOUT_AUTHORITY.match(url) or _OTHER_SCHEME.fullmatch(url):
         return url
     if _LOCAL_PORT.match(url):
         return f"http://localhost{'' if url[1:2] in ('', '/', '?', '#') else ':'}{url.lstrip(':')}"

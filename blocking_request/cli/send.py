@@ -51,6 +51,8 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
         raise click.UsageError("Missing argument 'METHOD': it precedes the URL")
     if url is None:
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if method == "GET" else ""))
+    if not url.strip() or method == "":  # a variable of the shell that is not set
+        raise click.UsageError(f"the {'method' if method == '' else 'URL'} is empty")
     if values.get("jobs") is not None:
         raise click.UsageError("--jobs can only be used with --from")
     check_named_files(values, values["output"] if method == "HEAD" else target_path(values))

@@ -135,6 +135,7 @@ def test_password_of_a_profile_without_a_user(setup: Setup) -> None:
         ("bearer", "s3cret"),
         ("header", "authorization: Bearer s3cret"),
         ("header", "Cookie: a=s3cret"),
+        ("header", "X-API-Key: s3cret"),
         ("cookie", "a=s3cret"),
     ],
 )

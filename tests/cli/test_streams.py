@@ -304,7 +304,7 @@ def test_invalid_values(serve: Serve, tmp_path: Path) -> None:
         Case("get", url, "-o", "a\0b", status=USAGE, says="the path has a null character"),
         Case("get", url, "--key", "/dev/null", status=USAGE, says="--key can only be used with --cert"),
         Case("get", "https://127.0.0.1:1/", "--cacert", "/bin/sh", status=1, says="cannot be read as PEM"),
-        Case("get", "", status=1, says="URL"),
+        Case("get", "", status=USAGE, says="the URL is empty"),
         Case("get", "ftp://example.test", status=1, says="must begin with http:// or https://"),
         Case("get", "http://h\0/", status=1, says="URL"),
         Case("get", url, "-H", "a\0: b", status=USAGE, says="header name"),

@@ -11,6 +11,7 @@ from typing import Any, Optional
 import click
 from click.core import ParameterSource
 
+from ...models.redaction import is_secret_field
 from ..config_file import DEFAULTS, PROFILES, ConfigFile, kind_of, read_config
 from ..passwords import password_of
 from .precedence import header_name, remaining, without_effect
@@ -20,7 +21,6 @@ from .values import UnreadableFile
 OWN_KEYS = frozenset({"profile", "no-config", "help", "version"})
 CREDENTIALS = frozenset({"user", "bearer"})
 """Options that send a credential to the server of the URL: which one that is, only a profile can know."""
-CREDENTIAL_HEADERS = frozenset({"authorization", "cookie"})
 
 
 def _profile_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -189,7 +189,7 @@ def _table_settings(
 
 def _has_credential(key: str, value: Any) -> bool:
     if key == "header":
-        return any(header_name(header) in CREDENTIAL_HEADERS for header in value)
+        return any(is_secret_field(header_name(header).encode("utf-8", "replace"), ()) for header in value)
     return key in CREDENTIALS or (key == "cookie" and any("=" in cookies for cookies in value))
 
 

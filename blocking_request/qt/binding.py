@@ -211,6 +211,12 @@ def enum_value(member: Any) -> int:
     return int(member if isinstance(member, int) else member.value)
 
 
+def run_event_loop(loop: QtCore.QEventLoop) -> None:
+    """Run an event loop until it is quit."""
+    run: Callable[[], int] = getattr(loop, "exec", None) or loop.exec_  # PyQt6 has no exec_, older PyQt5 no exec
+    run()
+
+
 def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
     """Return the member of Qt's ``NetworkError`` for an integer."""
     return QtNetwork.QNetworkReply.NetworkError(value)

@@ -54,7 +54,7 @@ def test_all_promises_are_kept() -> None:
     assert "\x1b" not in result.stdout  # neither colours nor a progress bar in a pipe
 
 
-@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("columns", [22, 40, 80])
 def test_lines_are_wrapped_between_words(columns: int) -> None:
     result = demo(COLUMNS=str(columns))
     lines = result.stdout.splitlines()
@@ -96,18 +96,18 @@ BROKEN = {
     "outcomes": "server._Handler.do_DELETE = lambda self: self._respond(500, b'')",
     "threads": "server._Handler._respond = lambda self, *a, r=server._Handler._respond, **k: "
     "r(self, a[0], b'/number/0' if '/number/' in self.path else a[1], *a[2:], **k)",
-    "cancel": "promises.CANCEL_MS = -1",
+    "cancel": "threads.CANCEL_MS = -1",
     "main thread": "from blocking_request import BlockingNetworkRequest\n"
     "BlockingNetworkRequest.get = lambda self, url, get=BlockingNetworkRequest.get, **k: "
-    "(promises._get_with_qt(url) if url.endswith('/slow') else None, get(self, url, **k))[1]",
-    "truncated body": "server.TEXT = promises.TEXT = b'x'; server.gzip.compress = lambda data: b''",
-    "download": "promises.DOWNLOAD_CHECKSUM = 'sha256:' + '0' * 64",
+    "(qt_alone.get_with_qt(url) if url.endswith('/slow') else None, get(self, url, **k))[1]",
+    "truncated body": "server.TEXT = qt_alone.TEXT = b'x'; server.gzip.compress = lambda data: b''",
+    "download": "download.DOWNLOAD_CHECKSUM = 'sha256:' + '0' * 64",
 }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_promise_that_is_not_kept(name: str) -> None:
-    first = f"from blocking_request.cli.demo import promises, server\n{BROKEN[name]}"
+    first = f"from blocking_request.cli.demo import download, qt_alone, server, threads\n{BROKEN[name]}"
     result = demo("--json", first=first)
     assert result.returncode == 1, result.stderr
     document = json.loads(result.stdout)
@@ -116,11 +116,45 @@ def test_promise_that_is_not_kept(name: str) -> None:
 
 
 def test_text_of_a_promise_that_is_not_kept() -> None:
-    result = demo(first=f"from blocking_request.cli.demo import promises, server\n{BROKEN['outcomes']}")
+    result = demo(
+        first=f"from blocking_request.cli.demo import download, qt_alone, server, threads\n{BROKEN['outcomes']}"
+    )
     assert result.returncode == 1, result.stderr
     assert "   kept      NO\n" in result.stdout
     assert result.stdout.endswith("\n1 of 6 promises was not kept.\n")
     assert "Not as documented: DELETE" in result.stdout
+
+
+NO_LOOPBACK = {
+    "no free port": "def fail(*a): raise OSError(98, 'Address already in use')\nserver.DemoServer.__init__ = fail",
+    "not reached": "def fail(*a, **k): raise OSError(101, 'Network is unreachable')\n"
+    "server.socket.create_connection = fail",
+}
+
+
+@pytest.mark.parametrize("name", NO_LOOPBACK)
+def test_no_loopback(name: str) -> None:
+    result = demo("--json", first=f"from blocking_request.cli.demo import server\n{NO_LOOPBACK[name]}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("The server of the demonstration cannot be used: 127.0.0.1 ")
+
+
+INTERRUPTED = {
+    "threads": "server._Handler._respond = lambda self, *a, **k: "
+    "(self.path == '/number/9' and os.kill(os.getpid(), signal.SIGINT), respond(self, *a, **k))",
+    "timer": "qt_alone._Visitor.timerEvent = lambda self, event: os.kill(os.getpid(), signal.SIGINT)",
+    "download": "server._Handler._send_download = lambda self: "
+    "(os.kill(os.getpid(), signal.SIGINT), respond(self, 200, b''), self.wfile.write(b'x' * 1_000_000))",
+}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTED)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c(moment: str) -> None:
+    """Neither a traceback of the server's threads, nor an abort by PyQt because a timer has raised an exception."""
+    first = "import os, signal\nfrom blocking_request.cli.demo import qt_alone, server\n"
+    result = demo(first=f"{first}respond = server._Handler._respond\n{INTERRUPTED[moment]}")
+    assert (result.returncode, result.stderr) == (130, "Interrupted\n")
 
 
 @pytest.mark.parametrize("engine", ["qt", "python"])
@@ -154,6 +188,6 @@ def test_progress_bar_on_a_terminal() -> None:
         assert process.wait(timeout=60) == 0
     os.close(master)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode())
-    assert text.count("progress") > 1 and "8.4/8.4 MB" in text
+    assert text.count("progress") > 1 and "8.4/8.4 MB" in text and "/100 bytes" not in text
     assert re.search(r"[1-7]\.\d/8\.4 MB", text)
     assert "All 6 promises were kept" in text

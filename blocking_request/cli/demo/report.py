@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +16,23 @@ import rich.text
 
 from ..._version import VERSION
 from ...qt.binding import API, BINDING_VERSION, QtCore
-from .promises import PROMISES, Outcome, ShowProgress
-from .server import demo_server
+from ..messages import show_message
+from ..terminal import console_for, wrapped
+from .promise import Outcome, ShowProgress
+from .promises import PROMISES
+from .server import NoLoopbackError, demo_server
 
 
 def show_demo(as_json: bool = False) -> int:
     """Try all promises and write the results to standard output. Return how many promises were not kept.
 
-    Call it in the main thread, with an application. Raises OSError if loopback has no free port.
+    Call it in the main thread, with an application.
     """
-    return _write_json() if as_json else _write_text()
+    try:
+        return _write_json() if as_json else _write_text()
+    except NoLoopbackError as error:
+        show_message(f"The server of the demonstration cannot be used: {error}")
+        return len(PROMISES)
 
 
 def _write_json() -> int:
@@ -61,15 +67,15 @@ def _show_nothing(done: int, total: int) -> None:
 
 
 def _write_text() -> int:
-    console = rich.console.Console(markup=False, highlight=False)
+    console = console_for(sys.stdout)
     started = time.perf_counter()
     broken = 0
-    _write(
-        console,
+    introduction = (
         f"blocking-request {VERSION} with {API} {BINDING_VERSION} and Qt {QtCore.qVersion()}. The server of this "
-        "demonstration is in the same process.",
+        "demonstration is in the same process."
     )
     with demo_server() as server:
+        _write(console, introduction)
         for number, promise in enumerate(PROMISES, 1):
             # The promise is written before it is tried, so that a reader knows what takes the time.
             console.print()
@@ -98,14 +104,21 @@ def _write_outcome(console: rich.console.Console, outcome: Outcome) -> None:
 
 
 LABEL_COLUMNS = 13
+_NARROW_COLUMNS = 40
+_NARROW_INDENT = 2
+"""In a narrower terminal, a label has a line of its own."""
 
 
 def _write(console: rich.console.Console, text: str, label: Optional[str] = None, style: str = "") -> None:
     """Write a paragraph, with a label on its left. Long lines are wrapped between words."""
     indent = 0 if label is None else LABEL_COLUMNS
-    lines = textwrap.wrap(text, max(console.width - indent, 20), break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines):
-        start = f"   {label if number == 0 and label else ''}".ljust(indent) if indent else ""
+    if label is not None and console.width < _NARROW_COLUMNS:
+        indent = _NARROW_INDENT
+        if label:
+            _write(console, label, style="dim")
+            label = ""
+    for number, line in enumerate(wrapped(text, console.width - indent)):
+        start = (f"   {label}" if number == 0 and label else "").ljust(indent)
         console.print(rich.text.Text.assemble((start, "dim"), (line, style)), soft_wrap=True)
 
 
@@ -115,10 +128,11 @@ def _progress_bar(console: rich.console.Console) -> Iterator[ShowProgress]:
     if not console.is_terminal or not sys.stdout.isatty():
         yield _show_nothing
         return
+    columns: list[rich.progress.ProgressColumn] = [rich.progress.DownloadColumn()]
+    if console.width >= _NARROW_COLUMNS:
+        columns[:0] = [rich.progress.TextColumn("   progress ", style="dim"), rich.progress.BarColumn(bar_width=None)]
     bar = rich.progress.Progress(
-        rich.progress.TextColumn("   progress ", style="dim"),
-        rich.progress.BarColumn(bar_width=None),
-        rich.progress.DownloadColumn(),
+        *columns,
         console=console,
         expand=True,
     )
@@ -128,7 +142,7 @@ def _progress_bar(console: rich.console.Console) -> Iterator[ShowProgress]:
         nonlocal task
         if task is None:
             bar.start()
-            task = bar.add_task("")
+            task = bar.add_task("", total=total, completed=done)
         bar.update(task, completed=done, total=total)
 
     try:

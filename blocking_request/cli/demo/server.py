@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,10 @@ THREAD_SECONDS = 0.1
 SLOW_SECONDS = 0.15
 
 
+class NoLoopbackError(Exception):
+    """Loopback has no free port, or the server cannot be reached there."""
+
+
 class DemoServer(ThreadingHTTPServer):
     """``url``: its address. ``silent``: released when a request for /silence has arrived."""
 
@@ -36,6 +41,9 @@ class DemoServer(ThreadingHTTPServer):
         self._guard = threading.Lock()
         self._running = 0
         self._most_running = 0
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Show no traceback if the client has gone: after Ctrl-C, it does not wait for its responses."""
 
     def most_running(self) -> int:
         """Return how many requests for /number/N the server had at the same time, and begin to count anew."""
@@ -109,13 +117,25 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
+def _check(server: DemoServer) -> None:
+    """Connect to the server once. Raises NoLoopbackError."""
+    try:
+        socket.create_connection(("127.0.0.1", server.server_port), timeout=10).close()
+    except OSError as error:
+        raise NoLoopbackError(f"127.0.0.1 cannot be reached: {error.strerror or error}") from None
+
+
 @contextmanager
 def demo_server() -> Iterator[DemoServer]:
-    """Run a server on a free port of loopback. Raises OSError if there is none."""
-    server = DemoServer()
+    """Run a server on a free port of loopback. Raises NoLoopbackError."""
+    try:
+        server = DemoServer()
+    except OSError as error:
+        raise NoLoopbackError(f"127.0.0.1 has no free port: {error.strerror}") from None
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
+        _check(server)
         yield server
     finally:
         server.shutdown()

@@ -21,8 +21,6 @@ if is_command():
 
 from typing import TYPE_CHECKING, Any
 
-from typing import TYPE_CHECKING, Any
-
 from ._first_use import first_use
 from ._version import VERSION as __version__
 from .errors import (

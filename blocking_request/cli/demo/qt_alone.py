@@ -75,27 +75,28 @@ def get_with_qt(url: str) -> tuple[int, int]:
 
 
 def _run(loop: QtCore.QEventLoop) -> None:
-    """Run an event loop. Raises KeyboardInterrupt, when it has ended.
+    """Run an event loop. A signal that would raise KeyboardInterrupt ends it, and is handled then.
 
-    PyQt ends the process with a core dump if an exception leaves a method that Qt calls, such as ``timerEvent``.
+    PyQt aborts the process if an exception leaves a method that Qt calls, such as ``timerEvent``.
     """
-    was_interrupted = False
+    received: list[int] = []
 
-    def interrupt(*_: object) -> None:
-        nonlocal was_interrupted
-        was_interrupted = True
+    def stop(number: int, _: object) -> None:
+        received.append(number)
         loop.quit()
 
-    replaces = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if replaces:
-        signal.signal(signal.SIGINT, interrupt)
+    handlers: dict[int, Any] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and callable(signal.getsignal(number)):
+            handlers[number] = signal.signal(number, stop)
     try:
         run_event_loop(loop)
     finally:
-        if replaces:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    if was_interrupted:
-        raise KeyboardInterrupt
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if received:
+        handlers[received[0]](received[0], None)
 
 
 def try_truncated_body(server: DemoServer, _: ShowProgress) -> Outcome:

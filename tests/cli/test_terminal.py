@@ -484,8 +484,9 @@ def test_no_progress_bar_for_a_quick_transfer(serve: Serve, on_terminal: Callabl
     assert on_terminal("post", url, "-d", "x" * 100_000, "-o", "/dev/null") == (0, b"")
 
 
-@pytest.mark.parametrize("columns", [30, 40, 80, 200])
-@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    ("is_known", "columns"), [(True, 12), (True, 20), (True, 40), (True, 80), (False, 30), (False, 80)]
+)
 def test_progress_bar_fits_the_terminal(
     is_known: bool, columns: int, serve: Serve, on_terminal: Callable[..., Shown]
 ) -> None:
@@ -497,7 +498,35 @@ def test_progress_bar_fits_the_terminal(
     assert max(map(len, lines)) <= columns and "\u2026" not in "".join(lines)
     assert all(("received" in line) is (columns >= 40) for line in lines)
     # The bytes, of the total if it is known, and the speed.
-    assert re.search(r"\d\.\d MB/1\.5 MB \d+\.\d [kM]B/s" if is_known else r"\d\.\d MB \d+\.\d [kM]B/s", lines[-1])
+    total = r"/1\.5 MB" if is_known and columns > 12 else ""
+    speed = r" \d+\.\d [kM]B/s" if columns > 20 else r" *\Z"
+    assert re.search(rf"\d\.\d MB{total}{speed}", lines[-1])
+
+
+def test_progress_bar_of_a_resized_terminal_without_colors(runner: CommandRunner, serve: Serve) -> None:
+    """A terminal of 80 columns gets 30 when the bar has been shown."""
+    is_resized = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1500000\r\n\r\n")
+        for number in range(15):
+            connection.send(b"x" * 100_000)
+            if number == 9:
+                assert is_resized.wait(20)
+            time.sleep(0.1)
+
+    def look(so_far: bytes) -> None:
+        if b" MB/1.5 MB" in so_far and not is_resized.is_set():
+            runner.resize(30)
+            is_resized.set()
+
+    shown = runner.on_terminal(
+        "get", serve(handle).url, "-o", "/dev/null", columns=80, environment={"CLICOLOR": "0"}, on_output=look
+    )
+    lines = list(screens(shown.output))
+    assert shown.status == 0 and b"\x1b[3" not in shown.output
+    assert lines[0].startswith("received ") and re.fullmatch(r"1\.5 MB/1\.5 MB \d+\.\d [kM]B/s", lines[-1].strip())
 
 
 def test_no_progress_bar(serve: Serve, on_terminal: Callable[..., Shown]) -> None:

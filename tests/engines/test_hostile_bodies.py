@@ -170,6 +170,14 @@ def test_too_many_codings(count: int, blocking: BlockingNetworkRequest, serve: S
     assert blocking.get(server.url) is ErrorCode.NetworkError
 
 
+@pytest.mark.parametrize("coding", ["zstd", "foo, gzip", "gzip, foo"])
+def test_unknown_coding_leaves_the_body_encoded(coding: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    body = gzip.compress(b"text")
+    server = serve(always(body, headers=f"Content-Encoding: {coding}\r\n"))
+    assert blocking.get(server.url) == ErrorCode.NoError and blocking.reply().body == body
+    assert blocking.reply().rawHeader("Content-Encoding") == coding.encode()
+
+
 def test_five_codings_are_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     body = TEXT
     for _ in range(MAXIMUM_CODINGS):

@@ -65,6 +65,10 @@ class CommandRunner:
         """The stream that gets a line with the exit status at the end of a command."""
         return self._process.stdout
 
+    def resize(self, columns: int) -> None:
+        """Change the width of the terminal, also while a command runs."""
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
     def on_terminal(
         self,
         *arguments: str,
@@ -78,7 +82,8 @@ class CommandRunner:
         ``on_output`` is called with the output so far after each piece of it.
         """
         reading, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._terminal = terminal
+        self.resize(columns)
         path = os.ttyname(terminal)
         stdout, stderr = (path if name in streams else os.devnull for name in ("stdout", "stderr"))
         self.start(arguments, stdout, stderr, environment)

@@ -33,7 +33,10 @@ def har_output(values: Mapping[str, Any]) -> Iterator[None]:
     with first_use:
         from ..netlog.har_file import HarFile
     file = HarFile(path, HAR_BODY_BYTES)
-    file.reserve()
+    try:
+        file.reserve()
+    except OSError as error:
+        raise OSError(error.errno, f"the calls cannot be written (--har): {error.strerror}", path) from None
     if file.path != path:
         show_message(f"Another process is writing {path}: the calls are written to {file.path}")
     add_recorder(file)

@@ -47,7 +47,7 @@ WITHOUT_SECRETS = frozenset(
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "ReportWhole", "Freshness", "SetHost", "SetSocket", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "ConnectionOptions", "KeepAlive", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached", "MatchRules", "RunningCall",
-        "BodySize", "Column", "MonitorColors", "Segment", "TimeAxis", "ConfigFile", "_Setting", "Outcome", "OutputSettings", "Promise", "_Row", "_Line",
+        "BodySize", "Column", "MonitorColors", "Segment", "TimeAxis", "ConfigFile", "_Setting", "Outcome", "OutputSettings", "Promise", "_Row", "_Line", "_NamedFile",
     )
 )  # fmt: skip
 """Values whose repr shows their fields: these contain no secrets, or hide them themselves."""

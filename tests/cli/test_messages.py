@@ -36,11 +36,6 @@ def test_empty_argument(words: list[str], told: str) -> None:
     assert error_of(*words).format_message() == told
 
 
-def test_network_log_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="the calls cannot be written \\(--har\\): No such file or directory"):
-        commands.main([URL, "--har", str(tmp_path / "none" / "x")], "blocking-request", standalone_mode=False)
-
-
 FILES = {
     "-d": ["-d", "@{}"],
     "-d twice": ["-d", "a", "-d", "@{}"],

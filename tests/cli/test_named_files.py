@@ -33,16 +33,24 @@ def test_wrong_call_leaves_files_as_they_are(serve: Serve, tmp_path: Path) -> No
             Case("get", url, *files, "-C", status=USAGE, says="-C can only be used"),
             Case("head", url, *files, "-O", status=USAGE, says="no body"),
             Case("get", url, *files, "-H", ": x", status=USAGE, says="no name"),
-            Case("post", url, *files, "-d", "@/no/such", status=FILE, says="/no/such cannot be read"),
-            Case("get", url, *files, "-b", "/no/such", status=FILE, says="/no/such cannot be read"),
-            Case("get", *files, "--from", "/no/such", "-o", "/no/x", status=FILE, says="/no/such cannot be read"),
+            Case("post", url, *files, "-d", "@/no/such", status=FILE, says="'/no/such' cannot be read"),
+            Case("get", url, *files, "-b", "/no/such", status=FILE, says="'/no/such' cannot be read"),
+            Case("get", *files, "--from", "/no/such", "-o", "/no/x", status=FILE, says="'/no/such' cannot be read"),
             Case("get", "http://[", *files, status=1, says="The URL is not valid"),
             Case("get", "ftp://h/", *files, status=1, says="must begin with http:// or https://"),
         ]
     jar_only = ("-c", str(kept))
     cases += [
         Case("get", "http://127.0.0.1:1/", *jar_only, status=1, says="refused"),
-        Case("get", url, "--har", "/no/such/har", *jar_only, status=FILE, says="/no/such/har: No such file"),
+        Case(
+            "get",
+            url,
+            "--har",
+            "/no/such/har",
+            *jar_only,
+            status=FILE,
+            says="/no/such/har: the calls cannot be written (--har): No such file",
+        ),
         Case("get", url, "--har", "-", status=USAGE, says="--har: give the name of a file"),
         Case("get", url, "--har", "/dev/stdout", status=USAGE, says="--har: give the name of a file"),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .. import AuthConfig, AuthRegistry
+from ..models.redaction import printable
 from .config_file import PROFILES, ConfigFile
 from .messages import PROGRAM
 
@@ -55,7 +56,11 @@ def ask_password(question: str, name: str) -> str:
     """
     if not _has_terminal():
         raise click.UsageError(f"{name}: the password is missing, and there is no terminal to ask for it")
-    answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
+    try:
+        # The name of the user must not control the terminal.
+        answer: str = click.prompt(printable(question), hide_input=True, default="", show_default=False, err=True)
+    except UnicodeDecodeError:
+        raise click.UsageError("the password is not UTF-8 text") from None
     return answer
 
 

@@ -99,7 +99,7 @@ def test_wrong_usage(arguments: list[str], text: str) -> None:
     assert b"hunter2" not in result.stderr and b"Traceback" not in result.stderr
 
 
-def answered_on_a_terminal(answer: bytes, *arguments: str) -> bytes:
+def answered_on_a_terminal(answer: bytes, *arguments: str, status: int = 0) -> bytes:
     """Run the command with a terminal, which is asked for a password. Return the text on the terminal."""
     process, terminal = pty.fork()
     if process == 0:
@@ -113,11 +113,11 @@ def answered_on_a_terminal(answer: bytes, *arguments: str) -> bytes:
         except OSError:
             break
         shown += piece
-        if answer and b"assword of ann: " in shown:
+        if answer and b"assword of ann" in shown:
             os.write(terminal, answer)
             answer = b""
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, shown
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == status, shown
     return shown
 
 
@@ -126,6 +126,12 @@ def test_terminal_asks_for_the_password(serve: Serve) -> None:
     shown = answered_on_a_terminal(b"hunter2\n", server.url, "-u", "ann")
     assert sent(server).value("Authorization") == basic("ann:hunter2")
     assert b"Password of ann: " in shown and b"hunter2" not in shown
+
+
+def test_password_or_user_that_a_terminal_cannot_show() -> None:
+    shown = answered_on_a_terminal(b"hunter2\xff\n", URL, "-u", "ann\x1b[31m", status=64)
+    assert b"Password of ann\\x1b[31m: " in shown and b"the password is not UTF-8 text" in shown
+    assert b"hunter2" not in shown
 
 
 @pytest.mark.parametrize("engine", ENGINES)

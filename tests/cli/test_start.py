@@ -63,7 +63,7 @@ def later(loaded: set[str]) -> list[str]:
 
 
 def test_get_imports_only_what_it_needs(serve: Serve) -> None:
-    result = run("-X", "importtime", *MODULE, serve(always(b"body")).url)
+    result = run("-X", "importtime", *MODULE, serve(always(b"body")).url, "--no-config")
     assert (result.returncode, result.stdout) == (0, "body")
     assert "blocking_request.cli.send" in imported(result.stderr) and not later(imported(result.stderr))
 

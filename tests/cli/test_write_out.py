@@ -116,7 +116,7 @@ def test_unknown_variable(serve: Serve) -> None:
     ("value", "status", "message"),
     [
         ("@", 64, "name of the file is missing"),
-        ("@/no/such", 74, "'/no/such' cannot be"),
+        ("@/no/such", 74, "/no/such' cannot be read"),
         ("%{http_code} %output{file}", 64, "%output{FILE} is not supported: use %{stderr}"),
     ],
 )

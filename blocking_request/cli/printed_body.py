@@ -6,6 +6,7 @@ import codecs
 import errno
 import io
 import json
+import re
 import sys
 from typing import Any, Optional
 
@@ -109,7 +110,7 @@ class PrintedBody:
             except UnicodeDecodeError:
                 continue
             if result is not None:
-                return f"{result}\n"
+                return f"{_encodable_json(result)}\n"
         return None
 
     def _encoding(self, start: bytes) -> str:
@@ -150,6 +151,15 @@ class PrintedBody:
         if text:
             self._last = text[-1]
             write_all(self._output, text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+
+
+def _encodable_json(text: str) -> str:
+    """Return JSON in which escapes stand for other characters than ASCII, if standard output cannot have these."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+        return text
+    except UnicodeEncodeError:
+        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def is_text(content_type: str) -> bool:

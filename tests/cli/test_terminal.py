@@ -191,6 +191,16 @@ def test_encodings_that_the_server_names_wrongly(
     assert on_terminal("get", url, "--no-pretty").text == f"{body}\n"
 
 
+def test_json_on_an_output_without_unicode(serve: Serve) -> None:
+    """It stays JSON: Python's own replacement \\xe9 would not be valid there."""
+    text = '["\u00e9\U0001f600"]'
+    url = serve(always(text.encode(), headers=JSON_TYPE)).url
+    program = [sys.executable, "-m", "blocking_request", url, "--pretty"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    written = subprocess.run(program, capture_output=True, timeout=60, check=True, env=environment).stdout
+    assert json.loads(written) == json.loads(text) and b"\\u00e9\\ud83d\\ude00" in written
+
+
 def test_byte_order_mark_in_pieces() -> None:
     from blocking_request.cli.printed_body import PrintedBody
 

@@ -43,13 +43,15 @@ def send_list(values: Mapping[str, Any]) -> int:
     except FileExistsError as error:
         raise OSError(error.errno, "this is a file: --from needs a folder for -o", folder) from None
     urls = [complete_url(address) for address in addresses]
-    record = DownloadRecord(Path(folder), urls)
+    record = DownloadRecord(Path(folder), urls, setup.query)
+    before = len(urls)
     if values["resume"]:
-        missing = [index for index, url in enumerate(urls) if not record.is_there(url)]
-        urls, wanted = [urls[index] for index in missing], [wanted[index] for index in missing]
+        missing = set(record.missing())
+        wanted = [request for request, url in zip(wanted, urls) if url in missing]
+        urls = [url for url in urls if url in missing]
     try:
         with har_output(values) if any(map(setup.can_send, urls)) else nullcontext():
-            status = _download(setup, wanted, urls, record, values)
+            status = _download(setup, wanted, urls, record, values, before - len(urls))
     finally:
         record.save()
     setup.save_cookies()
@@ -78,11 +80,16 @@ def _addresses(file: str) -> list[str]:
 
 
 def _download(
-    setup: CallSetup, requests: list[Any], urls: list[str], record: DownloadRecord, values: Mapping[str, Any]
+    setup: CallSetup,
+    requests: list[Any],
+    urls: list[str],
+    record: DownloadRecord,
+    values: Mapping[str, Any],
+    skipped: int,
 ) -> int:
     """Download the requests. Return the exit status of the first one in the list that has failed, else 0.
 
-    ``urls``: the URLs of the requests, for the record.
+    ``urls``: the URLs of the requests, for the record. ``skipped``: how many files were there before.
     """
     console = rich.console.Console(stderr=True)
     columns = (
@@ -128,5 +135,6 @@ def _download(
     good = codes.pop(ErrorCode.NoError, 0)
     failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))
     if failed or can_redraw_line():
-        show_message(f"{good} of {len(requests)} files, {received} bytes{failed}")
+        there = f"; {skipped} {'was' if skipped == 1 else 'were'} there before" if skipped else ""
+        show_message(f"{good} of {len(requests)} files, {received} bytes{failed}{there}")
     return failures[min(failures)][0] if failures else 0

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from blocking_request.cli.resume import DownloadRecord
+
 from ..support.command_line import PROGRAM, cli, sent
 from ..support.names import ENGINES, Serve
 from ..support.servers.raw import Connection, Handler, always, echo
-from ..support.waiting import eventually
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -157,27 +158,55 @@ def test_list_is_resumed(engine: str, serve: Serve, tmp_path: Path) -> None:
     assert sorted(os.listdir(folder))[1:] == sorted(
         [*(name for name in names if name[0] == "a" and name not in ("a1", "a7")), "same", "server.txt"]
     )
-    # The URLs of another server have other files, except if their name says enough.
+    assert result.stderr.splitlines()[-1].endswith(b" 4 ServerExceptionError; 10 were there before")
+    # The URLs of another server have other files, also if their names are the same.
     result = run(second.url, "--resume")
     assert (result.returncode, result.stderr) == (0, b"")
-    assert paths(second.requests) == ["/a1", "/a7", "/named1", "/named2", "/x/same", "/y/same"]
+    assert paths(second.requests) == sorted(f"/{name}" for name in names)
     before = len(second.requests)
+    names.reverse()
     assert (run(second.url, "-C").returncode, len(second.requests)) == (0, before)
-    (folder / "a3").unlink()
+    (folder / "a7").unlink()
     assert run(second.url, "-C").returncode == 0
-    assert paths(second.requests[before:]) == ["/a3"]
+    assert paths(second.requests[before:]) == ["/a7"]
 
 
-def test_list_without_odd_names_leaves_only_its_files(serve: Serve, tmp_path: Path) -> None:
+def test_list_leaves_its_files_and_a_record(serve: Serve, tmp_path: Path) -> None:
     server = serve(broken())
     lines = f"127.0.0.1:{server.port}/a\n{server.url}/b\n".encode()
     options = ["get", "--from", "-", "-o", str(tmp_path / "out"), "-u", "ann:x", "-q", "t=1", "-H", "X-A: 1"]
     assert cli(*options, input=lines).returncode == 0
-    assert sorted(os.listdir(tmp_path / "out")) == ["a", "b"]
+    assert sorted(os.listdir(tmp_path / "out")) == [".blocking-request.json", "a", "b"]
+    assert "127.0.0.1" not in (tmp_path / "out" / ".blocking-request.json").read_text()
     assert paths(server.requests) == ["/a?t=1", "/b?t=1"]
     for index in (0, 1):
         assert sent(server, index).value("X-A") == "1" and "authorization" in sent(server, index).fields
     assert cli(*options, "-C", input=lines).returncode == 0 and len(server.requests) == 2
+    # Another parameter makes other URLs.
+    assert cli(*options, "-C", "-q", "t=2", input=lines).returncode == 0 and len(server.requests) == 4
+
+
+def test_files_of_another_program_count(serve: Serve, tmp_path: Path) -> None:
+    server = serve(broken())
+    (tmp_path / "a").write_text("by another program")
+    lines = f"{server.url}/a\n{server.url}/b\n".encode()
+    options = ["get", "--from", "-", "-o", str(tmp_path), "-C"]
+    for _ in range(2):
+        assert cli(*options, input=lines).returncode == 0
+    assert (paths(server.requests), (tmp_path / "a").read_text()) == (["/b"], "by another program")
+
+
+def test_file_that_another_url_has_replaced(tmp_path: Path) -> None:
+    """A record of a deleted file must not name the file that has got its name."""
+    (tmp_path / "a").touch()
+    record = DownloadRecord(tmp_path, ["http://x/a"])
+    record.add("http://x/a", str(tmp_path / "a"))
+    record.save()
+    other = DownloadRecord(tmp_path, ["http://y/a", "http://x/a"])
+    assert other.missing() == ["http://y/a"]
+    other.add("http://y/a", str(tmp_path / "a"))
+    other.save()
+    assert DownloadRecord(tmp_path, ["http://y/a", "http://x/a"]).missing() == ["http://x/a"]
 
 
 def test_list_is_retried(serve: Serve, tmp_path: Path) -> None:
@@ -188,14 +217,14 @@ def test_list_is_retried(serve: Serve, tmp_path: Path) -> None:
     server = serve(handle)
     options = ["--from", "-", "-o", str(tmp_path), "--retry", "1", "--retry-delay", "0"]
     assert cli("get", *options, input=f"{server.url}/a".encode()).returncode == 0
-    assert (len(server.requests), os.listdir(tmp_path)) == (2, ["a"])
+    assert (len(server.requests), sorted(os.listdir(tmp_path))[1:]) == (2, ["a"])
 
 
 def test_wrong_url_in_a_list(serve: Serve, tmp_path: Path) -> None:
     server = serve(broken())
     lines = f"http://[\nhttp://a b/\n{server.url}/a\nhttp:///x\n".encode()
     result = cli("get", "--from", "-", "-o", str(tmp_path), "-C", input=lines)
-    assert (result.returncode, os.listdir(tmp_path)) == (1, ["a"])
+    assert (result.returncode, sorted(os.listdir(tmp_path))[1:]) == (1, ["a"])
     texts = ["The URL is not valid", "The URL is not valid", 'Host "" not found', "1 of 4 files"]
     assert [text in line for text, line in zip(texts, result.stderr.decode().splitlines())] == [True] * 4
 
@@ -212,17 +241,17 @@ def test_damaged_record(content: str, serve: Serve, tmp_path: Path) -> None:
 def test_ctrl_c_keeps_the_record(serve: Serve, tmp_path: Path) -> None:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
-            if request.startswith(b"GET /slow"):
+            if request.startswith((b"GET /slow", b"GET /last")):
                 connection.wait_for_close()
                 return
             connection.respond(b"x", headers="Content-Disposition: attachment; filename=server.txt\r\n")
 
     server = serve(handle)
     urls, folder = tmp_path / "urls", tmp_path / "out"
-    urls.write_text(f"{server.url}/named\n{server.url}/slow\n")
+    urls.write_text("".join(f"{server.url}/{name}\n" for name in ("named", "slow", "next", "last")))
     options = ["get", "--from", str(urls), "-o", str(folder)]
-    process = subprocess.Popen([*PROGRAM, *options], stderr=subprocess.PIPE)
-    assert eventually(lambda: (folder / "server.txt").exists() and len(server.requests) == 2, timeout=20)
+    process = subprocess.Popen([*PROGRAM, *options, "--jobs", "2"], stderr=subprocess.PIPE)
+    server.wait_for_requests(4)  # when the last one is sent, the first one was noted
     os.kill(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[1] == b"Interrupted\n" and process.returncode == -signal.SIGINT
     quick = serve(echo)

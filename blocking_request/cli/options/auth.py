@@ -11,7 +11,7 @@ from ... import AuthConfig
 from ..passwords import ask_password
 from .call_setup import CallSetup
 from .sections import AUTHENTICATION, Command, decorated, option
-from .values import READABLE_FILE, check_text
+from .values import READABLE_FILE, check_text, is_pipe
 
 
 def auth_options(command: Command) -> Command:
@@ -70,6 +70,8 @@ def apply_auth_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if values["netrc_file"] is not None:
+        if is_pipe(values["netrc_file"]):
+            raise click.UsageError("--netrc-file: a pipe can be read once only, and the file is read for each request")
         setup.manager.setNetrc(values["netrc_file"])
     elif values["netrc"]:
         setup.manager.setNetrc(True)

@@ -15,10 +15,17 @@ from ...prepare.arguments import call_arguments
 from ...prepare.build_request import check_field, checked_text
 from ...qt.binding import QtCore, QtNetwork
 from .url import complete_url
-from .values import check_text
+from .values import check_text, is_pipe
 
 AUTH_ID = "command"
 """The id of the credentials in the registry of the manager, for batches."""
+
+
+def _check_local_file(url: QtCore.QUrl) -> None:
+    """Raise click.FileError for a pipe or device: Qt would wait for it without an end, and without a timeout."""
+    path = url.toLocalFile()
+    if path and is_pipe(path):
+        raise click.FileError(path, "it is a pipe or device")
 
 
 @dataclass
@@ -56,6 +63,7 @@ class CallSetup:
         request = QtNetwork.QNetworkRequest(self.prototype)
         complete = complete_url(url)
         request.setUrl(QtCore.QUrl(complete))
+        _check_local_file(request.url())
         for name, value in self.cookies:
             try:
                 self.manager.cookieJar().setCookie(request.url(), name, value)

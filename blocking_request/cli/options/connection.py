@@ -12,7 +12,7 @@ import click
 from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .sections import REQUEST, Command, decorated, option
-from .values import DURATION, UnreadableFile, WholeNumber, checked_path, opened
+from .values import DURATION, UnreadableFile, WholeNumber, check_readable, checked_path
 
 RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 """The statuses after which ``--retry`` tries again, as in curl."""
@@ -150,7 +150,7 @@ def _load_cookies(setup: CallSetup, path: str, may_be_missing: bool) -> None:
         return  # curl's way to turn cookies on, which are on
     if may_be_missing and not os.path.lexists(path):
         return
-    opened(path, "-b").close()
+    check_readable(path, "-b")
     try:
         setup.manager.cookieJar().load(path)
     except OSError as error:

@@ -10,7 +10,7 @@ import click
 
 from ...bodies.multipart import encoded
 from .body import content_of, named_file
-from .values import opened
+from .values import check_readable
 
 _PARAMETER = re.compile(r";\s*(type|filename)=((?:(?!;\s*(?:type|filename)=).)*)\Z", re.DOTALL)
 
@@ -52,5 +52,5 @@ def _file(value: str) -> tuple[Any, ...]:
     kind = (parameters["type"],) if "type" in parameters else ()
     if path == "-":
         return parameters.get("filename", "-"), content_of(value, "-F"), *kind
-    opened(path, "-F").close()
+    check_readable(path, "-F")
     return parameters.get("filename", os.path.basename(path)), path, *kind

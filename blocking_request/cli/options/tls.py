@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import click
 
 from ... import ReplyContent, TlsSettings
 from ...qt.binding import QtNetwork
+from .body import contents
 from .call_setup import CallSetup
 from .sections import TLS, Command, decorated, option
-from .values import READABLE_FILE, opened
+from .values import READABLE_FILE, check_readable, is_pipe
 
 
 def tls_options(command: Command) -> Command:
@@ -78,10 +79,12 @@ def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
     if key and not cert:
         raise click.UsageError("--key can only be used with --cert")
     try:
+        is_authority_piped = cacert is not None and is_pipe(cacert)
         settings = TlsSettings(
-            caFile=cacert,
-            clientCertificate=cert,
-            clientKey=key,
+            caFile=None if is_authority_piped else cacert,
+            caData=contents(cacert, "--cacert") if is_authority_piped else None,
+            clientCertificate=_read_if_pipe(cert, "--cert"),
+            clientKey=_read_if_pipe(key, "--key"),
             keyPassword=password,
             verify=not insecure,
             pinnedFingerprints=pins,
@@ -95,8 +98,13 @@ def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
 def _certificate(text: str) -> tuple[str, Optional[str]]:
     """Return path and password of ``FILE[:PASSWORD]``. Raises click.FileError, whose text has no password."""
     path = path_of_certificate(text)
-    opened(path, "--cert").close()
+    check_readable(path, "--cert")
     return path, text[len(path) + 1 :] if len(path) < len(text) else None
+
+
+def _read_if_pipe(path: Optional[str], option: str) -> Union[str, bytes, None]:
+    """Return the content of a pipe, which the library would read several times, and the path of another file."""
+    return path if path is None or not is_pipe(path) else contents(path, option)
 
 
 def path_of_certificate(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import stat
 from typing import Any, BinaryIO, Optional
 
 import click
@@ -55,16 +57,31 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """The path of a file that can be opened. If it cannot, the command ends with ``click.FileError``."""
+    """The path of a file that can be opened, or of a pipe. Otherwise the command ends with ``click.FileError``."""
 
     name = "file"
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        with opened(value, param.opts[-1] if param is not None else ""):
-            return str(value)
+        check_readable(value, param.opts[-1] if param is not None else "")
+        return str(value)
 
 
 READABLE_FILE = ReadableFile()
+
+
+def is_pipe(path: str) -> bool:
+    """Return whether a path is a pipe or device, such as ``<(command)`` in a shell: it can be read once only."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def check_readable(path: str, option: str) -> None:
+    """Raise click.FileError if a file cannot be opened. A pipe is not opened: what it has would be lost."""
+    if not is_pipe(path):
+        opened(path, option).close()
 
 
 class UnreadableFile(click.FileError):

@@ -27,6 +27,7 @@ from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
 from .resume import DownloadRecord
+from .terminal import may_reach_terminal
 from .write_out import report_reply
 
 
@@ -105,7 +106,7 @@ def _download(
     # Without a terminal, rich would print an empty line when the bar is stopped.
     settings = output_settings()
     # The text of --write-out would be written into the bar.
-    is_shown = can_redraw_line() and not settings.silent and not (settings.write_out and sys.stdout.isatty())
+    is_shown = can_redraw_line() and not settings.silent and not (settings.write_out and may_reach_terminal(sys.stdout))
     shown = bar if is_shown else nullcontext()
     batch = setup.manager.downloadMany(
         requests,

@@ -23,6 +23,7 @@ from .head import head_bytes, write_heads
 from .output_settings import output_settings
 from .printed_body import BinaryBodyError, PrintedBody
 from .streams import RawOutput, write_all
+from .terminal import may_reach_terminal
 
 FIRST_ERROR_STATUS = 400
 
@@ -165,14 +166,9 @@ class BodyTarget:
             self.sink = _FileSink(path, self.may_resume, checksum)
 
     @property
-    def is_standard_output(self) -> bool:
-        """Whether the body goes to standard output."""
-        return self._standard_output is not None
-
-    @property
     def is_shown(self) -> bool:
-        """Whether the body is written to a terminal."""
-        return self._standard_output is not None and sys.stdout.isatty()
+        """Whether the body may be shown on a terminal."""
+        return self._standard_output is not None and may_reach_terminal(sys.stdout)
 
     def finish(self, reply: ReplyContent) -> None:
         """Write what is left of the body after the request: the body of an error response from the cache, which the

@@ -25,7 +25,7 @@ class ProgressBar:
     """Shows the progress on standard error while a transfer runs, if that is a terminal and the body goes elsewhere."""
 
     def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
-        """``shows_body``: whether the body is written to a terminal."""
+        """``shows_body``: whether the body may be shown on a terminal."""
         self._blocking = blocking
         self._is_wanted = is_smart_terminal(sys.stderr) and not shows_body and not output_settings().silent
         self._started = 0.0

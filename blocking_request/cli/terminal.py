@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import textwrap
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -33,6 +34,17 @@ STYLES = {
 def is_smart_terminal(stream: Any) -> bool:
     """Return whether a stream is a terminal that understands escape sequences."""
     return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def may_reach_terminal(stream: Any) -> bool:
+    """Return whether a stream is a terminal, or a pipe, whose reader may show its text on the terminal: a pager."""
+    if stream.isatty():
+        return True
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # it has no descriptor
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def columns_of(stream: Any) -> int:

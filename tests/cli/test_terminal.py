@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -547,3 +548,31 @@ def test_no_progress_bar(serve: Serve, on_terminal: Callable[..., Shown]) -> Non
     assert on_terminal("get", url, "-o", "/dev/null", environment={"TERM": "dumb"}) == (0, b"")
     assert on_terminal("get", url, "-o", "/dev/null", "-s") == (0, b"")
     assert on_terminal("get", url, "-o", "/dev/null", streams=("stdout",)) == (0, b"")
+
+
+def test_no_progress_bar_over_a_pipe(serve: Serve) -> None:
+    """A pager that reads the pipe writes to the terminal, too."""
+    import pty
+
+    url = serve(slowly("", 0.1, 8)).url  # type: ignore[arg-type]
+    reading, terminal = pty.openpty()
+    result = subprocess.run(
+        [sys.executable, "-m", "blocking_request", url],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm"},
+        check=True,
+        timeout=60,
+    )
+    assert len(result.stdout) == 800_000 and not select.select([reading], [], [], 0)[0]
+    os.close(terminal)
+    os.close(reading)
+
+
+def test_summary_of_a_resumed_list(serve: Serve, on_terminal: Callable[..., Shown], tmp_path: Path) -> None:
+    url = serve(always(b"x")).url
+    (tmp_path / "urls").write_text("".join(f"{url}/{name}\n" for name in "abcde"))
+    arguments = ["get", "--from", str(tmp_path / "urls"), "-o", str(tmp_path / "folder"), "-C"]
+    assert on_terminal(*arguments).text.endswith("5 of 5 files, 5 bytes\n")
+    (tmp_path / "folder" / "b").unlink()
+    assert on_terminal(*arguments).text.endswith("1 of 1 files, 1 bytes; 4 were there before\n")

@@ -17,7 +17,7 @@ import rich.progress
 from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
 from .har_output import har_output
-from .messages import can_redraw_line, exit_status, failure_text, show_message
+from .messages import EXIT_FILE, can_redraw_line, exit_status, failure_text, show_message
 from .options.body import contents, standard_input
 from .options.call_setup import CallSetup
 from .options.groups import configured
@@ -51,12 +51,11 @@ def send_list(values: Mapping[str, Any]) -> int:
         wanted = [request for request, url in zip(wanted, urls) if url in missing]
         urls = [url for url in urls if url in missing]
     try:
-        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext():
+        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext() as har:
             status = _download(setup, wanted, urls, record, values, before - len(urls))
     finally:
         record.save()
-    setup.save_cookies()
-    return status
+    return EXIT_FILE if status == 0 and har is not None and har.has_failed else status
 
 
 def _check_options(values: Mapping[str, Any]) -> None:
@@ -100,6 +99,7 @@ def _download(
         rich.progress.TimeRemainingColumn(),
     )
     codes: Counter[ErrorCode] = Counter()
+    has_response = False
     failures: dict[int, tuple[int, str]] = {}
     bar = rich.progress.Progress(*columns, console=console, transient=True)
     task = bar.add_task("files", total=len(requests))
@@ -122,6 +122,7 @@ def _download(
             for index, code, reply in batch:
                 bar.update(task, advance=1)
                 codes[code] += 1
+                has_response = has_response or reply.statusCode() is not None
                 if code is ErrorCode.NoError:
                     record.add(urls[index], reply.filePath())
                 else:
@@ -138,4 +139,6 @@ def _download(
     if failed or can_redraw_line():
         there = f"; {skipped} {'was' if skipped == 1 else 'were'} there before" if skipped else ""
         show_message(f"{good} of {len(requests)} files, {received} bytes{failed}{there}")
+    if has_response:
+        setup.save_cookies()
     return failures[min(failures)][0] if failures else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -13,12 +13,15 @@ from ..trace import add_recorder, remove_recorder
 from .devices import descriptor_of
 from .messages import show_message
 
+if TYPE_CHECKING:
+    from ..netlog.har_file import HarFile
+
 HAR_BODY_BYTES = 1 << 20
 """How many bytes of each body ``--har`` writes."""
 
 
 @contextmanager
-def har_output(values: Mapping[str, Any]) -> Iterator[None]:
+def har_output(values: Mapping[str, Any]) -> Iterator[Optional[HarFile]]:
     """Write the calls of the block into the file of --har, if it is given. The first call that ends replaces the file.
 
     Enter it when all other values are known to be valid: a command that sends nothing must not touch the file. Raises
@@ -26,7 +29,7 @@ def har_output(values: Mapping[str, Any]) -> Iterator[None]:
     """
     path = values["har"]
     if path is None:
-        yield
+        yield None
         return
     if descriptor_of(path) is not None:
         raise click.UsageError(f"--har: give the name of a file; requests are not written to {path}")
@@ -41,7 +44,7 @@ def har_output(values: Mapping[str, Any]) -> Iterator[None]:
         show_message(f"Another process is writing {path}: the calls are written to {file.path}")
     add_recorder(file)
     try:
-        yield
+        yield file
     finally:
         remove_recorder(file)
         file.release()

@@ -74,8 +74,10 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
         target = _target(method, data is not None, values)
         run = partial(_send_to, target, setup, blocking)
     # A request that is not sent, because its URL is not valid, must not replace files.
-    with har_output(values) if setup.can_send(url) else nullcontext():
+    with har_output(values) if setup.can_send(url) else nullcontext() as har:
         status = run(method, request, data, values)
+    if har is not None and har.has_failed:
+        status = status or EXIT_FILE
     if blocking.reply().statusCode() is not None or blocking.reply().history():
         setup.save_cookies()
     report_reply(blocking.reply(), status)

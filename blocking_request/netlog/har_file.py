@@ -58,6 +58,11 @@ class HarFile(CallRecorder):
         self._waiting: deque[str] = deque()
         self._guard = threading.Lock()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the file could not be written. Then no more calls are written."""
+        return self._has_failed
+
     def wants(self, owner: object) -> bool:
         return not self._has_failed
 

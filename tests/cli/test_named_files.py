@@ -98,6 +98,30 @@ def test_file_for_two_purposes(serve: Serve, tmp_path: Path) -> None:
     assert sorted(os.listdir(folder)) == ["file", "hard", "soft"]
 
 
+def test_har_file_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
+    """The limit of the file size has the effect of a disk that gets full."""
+    url, urls = serve(always(b"x" * 10_000)).url, tmp_path / "urls"
+    urls.write_text(f"{url}/a\n")
+    says = "no calls are written to .*calls.har: File too large"
+    har = ("--har", str(tmp_path / "calls.har"))
+    folder = str(tmp_path / "folder")
+    cases = [
+        Case("get", url, *har, "-o", str(tmp_path / "body"), file_size=10_100, status=FILE, says=says),
+        Case("get", "--from", str(urls), *har, "-o", folder, file_size=10_100, status=FILE, says=says),
+    ]
+    check(cases, tmp_path)
+
+
+def test_list_without_a_response_keeps_the_cookies(tmp_path: Path) -> None:
+    (tmp_path / "urls").write_text("http://127.0.0.1:1/\n")
+    jar = tmp_path / "jar"
+    jar.write_text("kept")
+    folder = str(tmp_path / "folder")
+    options = ("--from", str(tmp_path / "urls"), "-o", folder, "-c", str(jar))
+    check([Case("get", *options, status=1, stderr=str(tmp_path / "told"))], tmp_path)
+    assert jar.read_text() == "kept"
+
+
 def test_files_that_may_be_the_same(serve: Serve, tmp_path: Path) -> None:
     server, folder = serve(always(b"x", headers="Set-Cookie: a=1; Max-Age=1000\r\n")), tmp_path / "folder"
     folder.mkdir()

@@ -51,7 +51,7 @@ def send_list(values: Mapping[str, Any]) -> int:
         wanted = [request for request, url in zip(wanted, urls) if url in missing]
         urls = [url for url in urls if url in missing]
     try:
-        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext() as har:
+        with har_output() if any(map(setup.can_send, urls)) else nullcontext() as har:
             status = _download(setup, wanted, urls, record, values, before - len(urls))
     finally:
         record.save()
@@ -63,7 +63,7 @@ def _check_options(values: Mapping[str, Any]) -> None:
         raise click.UsageError("give a URL or --from FILE, not both")
     if values["output"] is None:
         raise click.UsageError("--from needs -o FOLDER, the folder for the files")
-    if values["verbose"]:
+    if output_settings().verbose:
         raise click.UsageError("--verbose shows single requests: it cannot be used with --from")
     for name, text in (("remote_name", "-O"), ("remote_header_name", "-J"), ("checksum", "--checksum")):
         if values[name]:

@@ -31,11 +31,11 @@ FIRST_ERROR_STATUS = 400
 class _StandardOutputSink(DeviceSink):
     """Writes the heads of ``--include``, and the body while it arrives, to standard output."""
 
-    def __init__(self, output: RawOutput, is_raw: bool, checksum: Optional[Checksum], writes_error: bool) -> None:
-        """``is_raw``: write the bytes as they are, also to a terminal. ``writes_error``: write the body of an error."""
+    def __init__(self, output: RawOutput, is_raw: bool, checksum: Optional[Checksum]) -> None:
+        """``is_raw``: write the bytes as they are, also to a terminal."""
         super().__init__(self, checksum)
-        self._writes_error = writes_error
         settings = output_settings()
+        self._writes_error = not settings.fail
         self._output = output
         self._includes_head = settings.include
         self._is_pretty = settings.pretty if settings.pretty is not None else not is_raw and output.isatty()
@@ -138,21 +138,18 @@ class BodyTarget:
         path: Optional[str],
         may_resume: bool,
         checksum: Optional[Checksum] = None,
-        writes_error: bool = True,
     ) -> None:
         """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed.
-        ``writes_error``: whether the body of an error response is written to standard output.
 
         Raises click.UsageError.
         """
         self._standard_output: Optional[_StandardOutputSink] = None
-        self._writes_error = writes_error
         self.may_resume = False
         """Whether an interrupted download is kept, and continued by the next run."""
         self.sink: BodySink
         descriptor = descriptor_of(path)
         if path is None or descriptor == 1:
-            self._standard_output = _StandardOutputSink(output, path is not None, checksum, writes_error)
+            self._standard_output = _StandardOutputSink(output, path is not None, checksum)
             self.sink = self._standard_output
         elif descriptor is not None or (output_settings().include and is_special(Path(path))):
             self.sink = _DeviceSink(OpenedDevice(path, descriptor), checksum)
@@ -176,7 +173,7 @@ class BodyTarget:
         """
         if self._standard_output is None:
             return
-        is_written = self._writes_error or reply.errorCode() is not ErrorCode.ServerExceptionError
+        is_written = not output_settings().fail or reply.errorCode() is not ErrorCode.ServerExceptionError
         if reply.body and is_written and not self._standard_output.is_binary:
             try:
                 self._standard_output.write(reply.body)

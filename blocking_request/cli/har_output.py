@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
@@ -12,6 +12,7 @@ from .._first_use import first_use
 from ..trace import add_recorder, remove_recorder
 from .devices import descriptor_of
 from .messages import show_message
+from .output_settings import output_settings
 
 if TYPE_CHECKING:
     from ..netlog.har_file import HarFile
@@ -21,13 +22,13 @@ HAR_BODY_BYTES = 1 << 20
 
 
 @contextmanager
-def har_output(values: Mapping[str, Any]) -> Iterator[Optional[HarFile]]:
+def har_output() -> Iterator[Optional[HarFile]]:
     """Write the calls of the block into the file of --har, if it is given. The first call that ends replaces the file.
 
     Enter it when all other values are known to be valid: a command that sends nothing must not touch the file. Raises
     OSError if the file cannot be written.
     """
-    path = values["har"]
+    path = output_settings().har
     if path is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""The options about the output, which the whole command line asks for."""
+"""The values of the options about the form of the output and about messages, for all modules that write."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import click
 
 
 class OutputSettings(NamedTuple):
-    """The values of the options; see their help."""
+    """The values of the options. The fields have the names of their parameters; see the help of these."""
 
+    fail: bool = False
+    har: Optional[str] = None
     include: bool = False
-    silent: bool = False
-    show_error: bool = False
     pretty: Optional[bool] = None
     """None: on a terminal only."""
+    show_error: bool = False
+    silent: bool = False
+    verbose: bool = False
     write_out: Optional[str] = None
 
     @property
@@ -23,17 +26,8 @@ class OutputSettings(NamedTuple):
         return self.silent and not self.show_error
 
 
-_KEY = __name__
-_DEFAULT = OutputSettings()
-
-
-def set_output_settings(settings: OutputSettings) -> None:
-    """Set the values for the present command."""
-    click.get_current_context().meta[_KEY] = settings
-
-
 def output_settings() -> OutputSettings:
-    """Return the values for the present command; the defaults if none is running."""
+    """Return the values for the present command; the defaults if none is running, or if it lacks these options."""
     context = click.get_current_context(silent=True)
-    settings: OutputSettings = _DEFAULT if context is None else context.meta.get(_KEY, _DEFAULT)
-    return settings
+    values = {} if context is None else context.params
+    return OutputSettings(**{name: values[name] for name in OutputSettings._fields if name in values})

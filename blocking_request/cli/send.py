@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 import click
 
-from .. import BlockingNetworkRequest, ErrorCode
+from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
 from .._first_use import first_use
 from ..bodies.upload import body_for
 from ..request.request import send_into_sink
@@ -29,7 +29,8 @@ from .options.tls import with_cacert
 from .options.values import check_text
 from .output_settings import output_settings
 from .progress import ProgressBar
-from .write_out import report_reply
+from .streams import OutputError
+from .write_out import recorded_for_write_out, report_reply
 
 BINARY_NOTE = "The body is binary, and is not shown on a terminal: use '-o FILE', or '-o -' to write it to the terminal"
 
@@ -38,23 +39,25 @@ NOT_MODIFIED = 304
 
 
 def send(method: Optional[str], values: Mapping[str, Any]) -> int:
-    """Send the request that the values of the options make. Return the exit status.
+    """Send the request that the values of the options make, or those of --from. Return the exit status.
 
-    ``method``: None: GET, or POST if there is a body. Raises click.UsageError, OSError.
+    ``method``: None: GET, or POST if there is a body. Raises click.UsageError, OSError, OutputError.
     """
-    if values.get("urls") is not None:
-        with first_use:
-            from .batch import send_list
-        return send_list(values)
-    url = values["url"]
-    if url is None and method is not None and "://" in method:
-        raise click.UsageError("Missing argument 'METHOD': it precedes the URL")
-    if url is None:
-        raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if method == "GET" else ""))
-    if not url.strip() or method == "":  # a variable of the shell that is not set
-        raise click.UsageError(f"the {'method' if method == '' else 'URL'} is empty")
-    if values.get("jobs") is not None:
-        raise click.UsageError("--jobs can only be used with --from")
+    try:
+        with recorded_for_write_out():
+            if values.get("urls") is None:
+                return _send_one(method, values)
+            with first_use:
+                from .batch import send_list
+            return send_list(values)
+    except OutputError as error:
+        if output_settings().hides_messages and not error.is_broken_pipe:
+            return EXIT_FILE
+        raise
+
+
+def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
+    url = _checked_url(method, values)
     check_named_files(values, values["output"] if method == "HEAD" else target_path(values))
     body = body_of(values)
     method = method or ("GET" if body is None else "POST")
@@ -63,7 +66,7 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
     request = setup.request_of(url)
     data = body_for(method.upper(), _with_body_fields(setup, body))
     blocking = setup.blocking_request()
-    if values["verbose"]:
+    if output_settings().verbose:
         with first_use:
             from .verbose import VerboseRecorder
         add_recorder(VerboseRecorder())
@@ -74,7 +77,7 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
         target = _target(method, data is not None, values)
         run = partial(_send_to, target, setup, blocking)
     # A request that is not sent, because its URL is not valid, must not replace files.
-    with har_output(values) if setup.can_send(url) else nullcontext() as har:
+    with har_output() if setup.can_send(url) else nullcontext() as har:
         status = run(method, request, data, values)
     if har is not None and har.has_failed:
         status = status or EXIT_FILE
@@ -82,6 +85,20 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
         setup.save_cookies()
     report_reply(blocking.reply(), status)
     return status
+
+
+def _checked_url(method: Optional[str], values: Mapping[str, Any]) -> str:
+    """Return the URL of a single request. Raises click.UsageError."""
+    url: Optional[str] = values["url"]
+    if url is None and method is not None and "://" in method:
+        raise click.UsageError("Missing argument 'METHOD': it precedes the URL")
+    if url is None:
+        raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if method == "GET" else ""))
+    if not url.strip() or method == "":  # a variable of the shell that is not set
+        raise click.UsageError(f"the {'method' if method == '' else 'URL'} is empty")
+    if values.get("jobs") is not None:
+        raise click.UsageError("--jobs can only be used with --from")
+    return url
 
 
 def _check_head_options(values: Mapping[str, Any]) -> None:
@@ -113,7 +130,7 @@ def _target(method: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarge
         raise click.UsageError(
             "-C can only be used with GET and -o FILE or -O, and not with a cache, a Range or an Accept-Encoding"
         )
-    target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values), not values["fail"])
+    target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values))
     if must_resume and not target.may_resume:
         raise click.UsageError(f"-C: {path} is no name of a file, or another program has written {path}.part")
     return target
@@ -138,8 +155,8 @@ def _send_to(
         raise
     reply = blocking.reply()
     target.finish(reply)
-    if values["verbose"]:
-        _say_origin(reply.isFromCache(), target)
+    if output_settings().verbose:
+        _show_source_and_file(reply, target)
     if target.refused_binary():
         show_message(BINARY_NOTE)
         if code in (ErrorCode.NoError, ErrorCode.NetworkError):
@@ -154,8 +171,8 @@ def _send_to(
     return exit_status(code, reply)
 
 
-def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
-    if is_from_cache:
+def _show_source_and_file(reply: ReplyContent, target: BodyTarget) -> None:
+    if reply.isFromCache():
         show_always("* from the cache")
     if target.written() is not None:
         show_always(f"* written to {target.written()}")

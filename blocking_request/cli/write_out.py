@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from .. import ReplyContent
 from ..models.call_record import CallRecord
 from ..models.redaction import printable
-from ..trace import CallRecorder
+from ..trace import CallRecorder, add_recorder, remove_recorder
 from .messages import show_always
+from .output_settings import output_settings
 from .streams import RawOutput, write_all
 from .transfer_values import VARIABLES, Transfer, all_json, header_json
 
@@ -90,9 +93,20 @@ class WriteOut(CallRecorder):
 _KEY = __name__
 
 
-def set_write_out(write_out: WriteOut) -> None:
-    """Set the text for the present command."""
-    click.get_current_context().meta[_KEY] = write_out
+@contextmanager
+def recorded_for_write_out() -> Iterator[None]:
+    """Record the calls of the block for the text of --write-out, if the present command has one."""
+    text = output_settings().write_out
+    if not text:
+        yield
+        return
+    context = click.get_current_context()
+    recorder = context.meta[_KEY] = WriteOut(text, context.obj)
+    add_recorder(recorder)
+    try:
+        yield
+    finally:
+        remove_recorder(recorder)
 
 
 def report_reply(reply: ReplyContent, status: int) -> None:

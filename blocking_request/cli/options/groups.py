@@ -16,7 +16,6 @@ from .proxy import apply_proxy_options, proxy_options
 from .request import apply_request_options, header_names, request_options
 from .sections import Command, decorated
 from .tls import apply_tls_options, tls_options
-from .writing import writing_options
 
 
 def all_options(command: Command, with_body: bool) -> Command:
@@ -28,7 +27,6 @@ def all_options(command: Command, with_body: bool) -> Command:
         tls_options,
         proxy_options,
         output_options,
-        writing_options,
         cache_options,
         configuration_options,
     ]

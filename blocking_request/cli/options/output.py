@@ -1,4 +1,4 @@
-"""The options of the output."""
+"""The options of the output. ``output_settings`` has the values of those about its form."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import click
 
 from ..._first_use import first_use
+from .body import contents, standard_input
 from .sections import OUTPUT, Command, decorated, option
 from .url import complete_url, name_in_url
 from .values import checked_path
@@ -85,8 +86,63 @@ def output_options(command: Command) -> Command:
                 help="Write all requests and responses, without credentials, into this file (HAR 1.2), which the "
                 "developer tools of a browser can open.",
             ),
+            option(
+                OUTPUT,
+                "-i",
+                "--include",
+                is_flag=True,
+                help="Write the status line and the headers before the body, also those of redirects.",
+            ),
+            option(
+                OUTPUT,
+                "--pretty/--no-pretty",
+                default=None,
+                help="Lay JSON out on several lines on standard output, and use colors if it is a terminal. Without "
+                "the option: only on a terminal, and without '-o -'.",
+            ),
+            option(
+                OUTPUT,
+                "-w",
+                "--write-out",
+                metavar="FORMAT|@FILE",
+                callback=_write_out_text,
+                help="Write this text to standard output after each request. It may have curl's variables, such as "
+                "%{http_code}, %{time_total}, %{size_download}, %{url_effective}, %header{NAME} and "
+                "%{json}, and \\n, \\t and %%.",
+            ),
+            option(
+                OUTPUT,
+                "-s",
+                "--silent",
+                is_flag=True,
+                help="Show no progress, and no message if the request fails: only the status.",
+            ),
+            option(
+                OUTPUT,
+                "-S",
+                "--show-error",
+                is_flag=True,
+                help="With --silent: show the message if the request fails.",
+            ),
         ],
     )
+
+
+def _write_out_text(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
+    """Return the text, which may be in a file. Raises click.BadParameter, click.FileError."""
+    if value is None or not value.startswith("@"):
+        return _checked_text(ctx, param, value)
+    if value == "@":
+        raise click.BadParameter("the name of the file is missing after @", ctx, param)
+    text = standard_input() if value == "@-" else contents(value[1:], "-w")
+    # As curl does: a line end in a file is written as \\n.
+    return _checked_text(ctx, param, text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", ""))
+
+
+def _checked_text(ctx: click.Context, param: click.Parameter, text: Optional[str]) -> Optional[str]:
+    if text is not None and "%output{" in text.replace("%%", ""):
+        raise click.BadParameter("%output{FILE} is not supported: use %{stderr}, and redirect the streams", ctx, param)
+    return text
 
 
 def target_path(values: Mapping[str, Any]) -> Optional[str]:

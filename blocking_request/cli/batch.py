@@ -18,8 +18,8 @@ from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
 from .har_output import har_output
 from .messages import EXIT_FILE, can_redraw_line, exit_status, failure_text, show_message
-from .options.body import contents, standard_input
 from .options.call_setup import CallSetup
+from .options.file_content import content_of_path
 from .options.groups import configured
 from .options.named_files import check_named_files
 from .options.tls import with_cacert
@@ -71,7 +71,7 @@ def _check_options(values: Mapping[str, Any]) -> None:
 
 
 def _addresses(file: str) -> list[str]:
-    raw = standard_input() if file == "-" else contents(file, "--from")
+    raw = content_of_path(file, "--from")
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 import click
 
+from ..._first_use import first_use
 from ...models.redaction import hidden_repr
+from .file_content import content_of, named_file
 from .sections import BODY, Command, decorated, option
-from .values import UnreadableFile, opened
+from .values import opened
 
 
 class RequestBody(NamedTuple):
@@ -91,12 +92,12 @@ def body_of(values: Mapping[str, Any]) -> Optional[RequestBody]:
     if data or raw:
         return RequestBody(_joined(data or (), raw or ()), "application/x-www-form-urlencoded")
     if json_items:
-        from .json_items import json_body
-
+        with first_use:
+            from .json_items import json_body
         return RequestBody(json_body(json_items), "application/json", accept="application/json")
     if is_form:
-        from .form_fields import form_body
-
+        with first_use:
+            from .form_fields import form_body
         return RequestBody(*form_body(values["form_fields"], values["form_files"]))
     return None
 
@@ -110,33 +111,3 @@ def _joined(texts: tuple[str, ...], raw: tuple[str, ...]) -> Any:
         return opened(named_file(texts[0], "-d"), "-d")
     parts = [content_of(text, "-d") if text.startswith("@") else os.fsencode(text) for text in texts]
     return b"&".join([*parts, *map(os.fsencode, raw)])
-
-
-def named_file(text: str, name: str) -> str:
-    """Return the path of ``@FILE``. ``name``: the option. Raises click.UsageError if there is no path."""
-    if not text[1:]:
-        raise click.UsageError(f"{name}: after @ the name of a file is missing; @- is standard input")
-    return text[1:]
-
-
-def content_of(text: str, name: str) -> bytes:
-    """Return the content of ``@FILE`` or ``@-``. ``name``: the option. Raises click.UsageError, click.FileError."""
-    path = named_file(text, name)
-    return standard_input() if path == "-" else contents(path, name)
-
-
-def contents(path: str, name: str) -> bytes:
-    """Read a file. ``name``: the option. Raises click.UsageError, click.FileError."""
-    with opened(path, name) as file:
-        try:
-            return file.read()
-        except OSError as error:
-            raise UnreadableFile(path, error.strerror or str(error), name) from None
-
-
-def standard_input() -> bytes:
-    """Read standard input to its end. Raises OSError."""
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise OSError(error.errno, f"Standard input cannot be read: {error.strerror}") from None

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...bodies.multipart import encoded
-from .body import content_of, named_file
+from .file_content import content_of, named_file
 from .values import check_readable
 
 _PARAMETER = re.compile(r";\s*(type|filename)=((?:(?!;\s*(?:type|filename)=).)*)\Z", re.DOTALL)

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import click
 
-from .body import content_of
+from .file_content import content_of
 
 _ITEM = re.compile(r"([^=:]+)(:=|=)(.*)", re.DOTALL)
 

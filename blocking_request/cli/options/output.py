@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import click
 
 from ..._first_use import first_use
-from .body import contents, standard_input
+from .file_content import content_of
 from .sections import OUTPUT, Command, decorated, option
 from .url import complete_url, name_in_url
 from .values import checked_path
@@ -134,7 +134,7 @@ def _write_out_text(ctx: click.Context, param: click.Parameter, value: Optional[
         return _checked_text(ctx, param, value)
     if value == "@":
         raise click.BadParameter("the name of the file is missing after @", ctx, param)
-    text = standard_input() if value == "@-" else contents(value[1:], "-w")
+    text = content_of(value, "-w")
     # As curl does: a line end in a file is written as \\n.
     return _checked_text(ctx, param, text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", ""))
 

@@ -10,8 +10,8 @@ import click
 
 from ... import ReplyContent, TlsSettings
 from ...qt.binding import QtNetwork
-from .body import contents
 from .call_setup import CallSetup
+from .file_content import content_of_path
 from .sections import TLS, Command, decorated, option
 from .values import READABLE_FILE, check_readable, is_pipe
 
@@ -82,7 +82,7 @@ def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
         is_authority_piped = cacert is not None and is_pipe(cacert)
         settings = TlsSettings(
             caFile=None if is_authority_piped else cacert,
-            caData=contents(cacert, "--cacert") if is_authority_piped else None,
+            caData=content_of_path(cacert, "--cacert") if is_authority_piped else None,
             clientCertificate=_read_if_pipe(cert, "--cert"),
             clientKey=_read_if_pipe(key, "--key"),
             keyPassword=password,
@@ -104,7 +104,7 @@ def _certificate(text: str) -> tuple[str, Optional[str]]:
 
 def _read_if_pipe(path: Optional[str], option: str) -> Union[str, bytes, None]:
     """Return the content of a pipe, which the library would read several times, and the path of another file."""
-    return path if path is None or not is_pipe(path) else contents(path, option)
+    return path if path is None or not is_pipe(path) else content_of_path(path, option)
 
 
 def path_of_certificate(text: str) -> str:

@@ -17,17 +17,17 @@ import rich.progress
 from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
 from .har_output import har_output
-from .messages import EXIT_FILE, can_redraw_line, exit_status, failure_text, show_message
+from .messages import EXIT_FILE, exit_status, failure_text, show_message
 from .options.call_setup import CallSetup
 from .options.file_content import content_of_path
-from .options.groups import configured
+from .options.groups import call_setup_of
 from .options.named_files import check_named_files
 from .options.tls import with_cacert
 from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
 from .resume import DownloadRecord
-from .terminal import may_reach_terminal
+from .terminal import is_smart_terminal, may_reach_terminal
 from .write_out import report_reply
 
 
@@ -36,8 +36,8 @@ def send_list(values: Mapping[str, Any]) -> int:
     _check_options(values)
     folder = values["output"]
     check_named_files(values, None)
-    addresses = _addresses(values["urls"])
-    setup = configured(values)
+    addresses = _addresses(values["url_file"])
+    setup = call_setup_of(values)
     wanted = [setup.request_of(address) for address in addresses]
     try:
         os.makedirs(folder, exist_ok=True)
@@ -106,7 +106,8 @@ def _download(
     # Without a terminal, rich would print an empty line when the bar is stopped.
     settings = output_settings()
     # The text of --write-out would be written into the bar.
-    is_shown = can_redraw_line() and not settings.silent and not (settings.write_out and may_reach_terminal(sys.stdout))
+    is_terminal = is_smart_terminal(sys.stderr)
+    is_shown = is_terminal and not settings.silent and not (settings.write_out and may_reach_terminal(sys.stdout))
     shown = bar if is_shown else nullcontext()
     batch = setup.manager.downloadMany(
         requests,
@@ -136,7 +137,7 @@ def _download(
             show_message(text)
     good = codes.pop(ErrorCode.NoError, 0)
     failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))
-    if failed or can_redraw_line():
+    if failed or is_terminal:
         there = f"; {skipped} {'was' if skipped == 1 else 'were'} there before" if skipped else ""
         show_message(f"{good} of {len(requests)} files, {received} bytes{failed}{there}")
     if has_response:

@@ -136,10 +136,10 @@ class BodyTarget:
         self,
         output: RawOutput,
         path: Optional[str],
-        may_resume: bool,
+        is_resumable: bool,
         checksum: Optional[Checksum] = None,
     ) -> None:
-        """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed.
+        """``path``: the argument of -o. ``is_resumable``: whether a download by this request can be resumed.
 
         Raises click.UsageError.
         """
@@ -159,7 +159,7 @@ class BodyTarget:
                 "FILE' for the headers, or redirect standard output"
             )
         else:
-            self.may_resume = may_resume and _can_resume(path)
+            self.may_resume = is_resumable and _is_part_free(path)
             self.sink = _FileSink(path, self.may_resume, checksum)
 
     @property
@@ -205,7 +205,7 @@ class BodyTarget:
         return "" if part is None else f"{part.size} bytes are kept. Run the same command again to continue."
 
 
-def _can_resume(path: str) -> bool:
+def _is_part_free(path: str) -> bool:
     """Return whether ``<path>.part`` may be used: it does not exist, or this library has written it."""
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
         return False  # the name of the file is known only when the response has arrived

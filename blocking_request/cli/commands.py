@@ -130,7 +130,7 @@ def commands() -> None:
 @option(REQUEST, "-X", "--request", "method", metavar="METHOD", help="Send this method.")
 @option(REQUEST, "-I", "--head", is_flag=True, help="Send HEAD: show the status line and the headers.")
 @partial(all_options, with_body=True)
-def _send(method: Optional[str], head: bool, **values: Any) -> int:
+def _send_command(method: Optional[str], head: bool, **values: Any) -> int:
     """Send a request: GET, or POST if there is a body.
 
     The word 'send' can be left out: 'blocking-request URL'. A host that is called like a command needs it, or the
@@ -140,10 +140,10 @@ def _send(method: Optional[str], head: bool, **values: Any) -> int:
         raise click.UsageError("-I and -X exclude each other: give one of them")
     if method == "":
         raise click.UsageError("-X: the method is empty")
-    return _sent("HEAD" if head else method, values)
+    return _send_request("HEAD" if head else method, values)
 
 
-def _sent(method: Optional[str], values: Mapping[str, Any]) -> int:
+def _send_request(method: Optional[str], values: Mapping[str, Any]) -> int:
     """Send a request, and return the exit status. Help and completion do not import what that needs."""
     with first_use:
         from .send import send
@@ -152,7 +152,7 @@ def _sent(method: Optional[str], values: Mapping[str, Any]) -> int:
 
 def _add_method(method: str, summary: str, with_body: bool, examples: Sequence[str]) -> None:
     def command(**values: Any) -> int:
-        return _sent(method, values)
+        return _send_request(method, values)
 
     command.__doc__ = summary
     command = all_options(command, with_body)
@@ -237,9 +237,9 @@ for _method, _summary, _with_body, _examples in (
 )
 @click.argument("method")
 @partial(all_options, with_body=True)
-def _request(method: str, **values: Any) -> int:
+def _request_command(method: str, **values: Any) -> int:
     """Send a request with any METHOD."""
-    return _sent(method, values)
+    return _send_request(method, values)
 
 
 @commands.group(

@@ -11,7 +11,7 @@ from .. import ErrorCode, ReplyContent
 from ..models.redaction import printable
 from ..qt.binding import QtNetwork
 from .output_settings import output_settings
-from .terminal import columns_of, is_smart_terminal, wrapped
+from .terminal import columns_of, wrapped
 
 PROGRAM = "blocking-request"
 EXIT_USAGE = 64
@@ -56,6 +56,9 @@ def show_always(text: str) -> None:
     click.echo(text, err=True)
 
 
+_SET_ENGINE = re.compile(r"setEngine\('(\w+)'\)")
+
+
 def failure_text(text: str) -> str:
     """Return a message about a failure. It names no arguments of Python that the command line does not have."""
     text = _SET_ENGINE.sub(r"--engine \1", text)
@@ -63,11 +66,3 @@ def failure_text(text: str) -> str:
         "keyPassword is missing or wrong",
         "its password is missing or wrong: give it with --pass or --cert FILE:PASSWORD",
     )
-
-
-_SET_ENGINE = re.compile(r"setEngine\('(\w+)'\)")
-
-
-def can_redraw_line() -> bool:
-    """Return whether standard error is a terminal that can redraw a line."""
-    return is_smart_terminal(sys.stderr)

@@ -22,7 +22,7 @@ from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_me
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.configuration import is_from_file
-from .options.groups import can_continue, configured
+from .options.groups import call_setup_of, can_continue
 from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
@@ -45,7 +45,7 @@ def send(method: Optional[str], values: Mapping[str, Any]) -> int:
     """
     try:
         with recorded_for_write_out():
-            if values.get("urls") is None:
+            if values.get("url_file") is None:
                 return _send_one(method, values)
             with first_use:
                 from .batch import send_list
@@ -62,7 +62,7 @@ def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
     body = body_of(values)
     method = method or ("GET" if body is None else "POST")
     check_text(method, "method")
-    setup = configured(values)
+    setup = call_setup_of(values)
     request = setup.request_of(url)
     data = body_for(method.upper(), _with_body_fields(setup, body))
     blocking = setup.blocking_request()

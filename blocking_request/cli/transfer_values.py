@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Callable, Optional, Union
 from urllib.parse import urljoin, urlsplit
 
@@ -22,10 +21,10 @@ Value = Union[str, int, float]
 class Transfer:
     """One call that has ended."""
 
-    def __init__(self, reply: ReplyContent, status: int, call: Optional[CallRecord]) -> None:
-        """``status``: the exit status. ``call``: None if nothing was recorded."""
+    def __init__(self, reply: ReplyContent, exit_status: int, call: Optional[CallRecord]) -> None:
+        """``call``: None if nothing was recorded."""
         self.reply = reply
-        self.exit_status = status
+        self.exit_status = exit_status
         self.response = response_of(reply)
         self.seconds = reply.elapsed() if call is None else call.seconds
         self.requests = [] if call is None else [each for each in call.children if each.kind != CACHED]
@@ -170,11 +169,11 @@ def header_json(transfer: Transfer) -> str:
     return json.dumps(fields)
 
 
-def all_json(transfer: Transfer, names: Iterable[str] = VARIABLES) -> str:
+def all_json(transfer: Transfer) -> str:
     """Return the values of all variables as one JSON object; a text that is empty is null."""
     values: dict[str, Optional[Value]] = {}
-    for name in names:
-        value = VARIABLES[name](transfer)
+    for name, value_of in VARIABLES.items():
+        value = value_of(transfer)
         if isinstance(value, str):
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         values[name] = round(value, 6) if isinstance(value, float) else None if value == "" else value

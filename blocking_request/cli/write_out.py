@@ -35,9 +35,9 @@ class WriteOut(CallRecorder):
     def call_ended(self, call: CallRecord) -> None:
         self._calls[call.identifier] = call
 
-    def write(self, reply: ReplyContent, status: int) -> None:
-        """Write the text for a reply. ``status``: the exit status. Raises OutputError."""
-        transfer = Transfer(reply, status, self._calls.pop(reply.requestId(), None))
+    def write(self, reply: ReplyContent, exit_status: int) -> None:
+        """Write the text for a reply. Raises OutputError."""
+        transfer = Transfer(reply, exit_status, self._calls.pop(reply.requestId(), None))
         parts, to_errors = [""], [False]
         position = 0
         for match in _PART.finditer(self._text):
@@ -47,7 +47,7 @@ class WriteOut(CallRecorder):
             if name in ("stdout", "stderr"):
                 parts.append("")
                 to_errors.append(name == "stderr")
-            elif name == "onerror" and status == 0:
+            elif name == "onerror" and exit_status == 0:
                 position = len(self._text)
                 break
             else:
@@ -109,11 +109,11 @@ def recorded_for_write_out() -> Iterator[None]:
         remove_recorder(recorder)
 
 
-def report_reply(reply: ReplyContent, status: int) -> None:
+def report_reply(reply: ReplyContent, exit_status: int) -> None:
     """Write the text of --write-out, if the present command has one, for a request that has ended.
 
-    ``status``: the exit status for it. Raises OutputError.
+    Raises OutputError.
     """
     write_out = click.get_current_context().meta.get(_KEY)
     if write_out is not None:
-        write_out.write(reply, status)
+        write_out.write(reply, exit_status)

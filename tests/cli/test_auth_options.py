@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from blocking_request.cli.options.groups import configured
+from blocking_request.cli.options.groups import call_setup_of
 from blocking_request.qt.binding import QtCore
 
 from ..support.command_line import PROGRAM, cli, sent
@@ -202,7 +202,7 @@ def test_setup_shows_no_secret() -> None:
     # A command keeps its first --help: it needs the settings of the program.
     with click.Context(commands, **commands.context_settings) as parent:
         context = command.make_context("send", [URL, *secrets], parent)
-    setup = configured(context.params)
+    setup = call_setup_of(context.params)
     request = setup.request_of(URL)
     assert request.url() == QtCore.QUrl(URL)
     assert "hunter2" not in repr(setup)

@@ -11,7 +11,7 @@ click = pytest.importorskip("click")
 pytest.importorskip("rich")
 
 from blocking_request.cli.commands import commands
-from blocking_request.cli.options.groups import configured
+from blocking_request.cli.options.groups import call_setup_of
 from blocking_request.cli.options.sections import SectionedOption
 
 URL = "http://127.0.0.1:1/"
@@ -90,7 +90,7 @@ def test_excluded_by_the_command_line(name: str, write: Any) -> None:
     values = values_of("send", "--profile", "a", *words)
     assert {parameter: values[parameter] for parameter in expected} == expected
     if name != "key":  # its files are not there
-        configured(values)
+        call_setup_of(values)
 
 
 def test_excluded_by_the_profile(write: Any) -> None:

@@ -12,8 +12,9 @@ from .call_setup import CallSetup
 from .configuration import configuration_options
 from .connection import apply_connection_options, connection_options
 from .output import output_options
+from .precedence import header_name
 from .proxy import apply_proxy_options, proxy_options
-from .request import apply_request_options, header_names, request_options
+from .request import apply_request_options, request_options
 from .sections import Command, decorated
 from .tls import apply_tls_options, tls_options
 
@@ -33,7 +34,7 @@ def all_options(command: Command, with_body: bool) -> Command:
     return decorated(command, [*groups, body_options] if with_body else groups)
 
 
-def configured(values: Mapping[str, Any]) -> CallSetup:
+def call_setup_of(values: Mapping[str, Any]) -> CallSetup:
     """Return the manager and the requests that the values of the options make. Raises click.UsageError, OSError."""
     setup = CallSetup()
     for apply in (
@@ -50,4 +51,5 @@ def configured(values: Mapping[str, Any]) -> CallSetup:
 
 def can_continue(values: Mapping[str, Any]) -> bool:
     """Return whether an interrupted download can be resumed: no cache is used, no header selects a range or coding."""
-    return not (uses_cache(values) or header_names(values) & {"range", "if-range", "accept-encoding"})
+    names = {header_name(header) for header in values["headers"]}
+    return not (uses_cache(values) or names & {"range", "if-range", "accept-encoding"})

@@ -57,7 +57,8 @@ def _written(values: Mapping[str, Any], target: Optional[str]) -> Iterator[tuple
 def _read(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield options and paths of the files that are read."""
     yield from (("-b", text) for text in values["cookies"] if text and "=" not in text)
-    for option, name in (("--from", "urls"), ("--cacert", "cacert"), ("--key", "key"), ("--netrc-file", "netrc_file")):
+    files = (("--from", "url_file"), ("--cacert", "cacert"), ("--key", "key"), ("--netrc-file", "netrc_file"))
+    for option, name in files:
         if values.get(name):
             yield option, values[name]
     if values["netrc"]:

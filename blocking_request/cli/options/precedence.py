@@ -16,7 +16,7 @@ ALTERNATIVES = (
     (("refresh",), ("offline",)),
     (("insecure",), ("cacert",)),
     (("head",), NOT_OF_HEAD),
-    (("urls",), ("remote_name", "remote_header_name", "checksum", "verbose")),
+    (("url_file",), ("remote_name", "remote_header_name", "checksum", "verbose")),
 )
 """Names of parameters that a request cannot have together: those of one tuple exclude those of the others."""
 
@@ -26,9 +26,9 @@ ADDITIONS: Mapping[str, tuple[str, ...]] = {
     "key": ("cert",),
     "key_password": ("cert",),
     "retry_delay": ("retry",),
-    "jobs": ("urls",),
+    "jobs": ("url_file",),
     "remote_header_name": ("remote_name",),
-    "resume": ("output", "remote_name", "urls"),
+    "resume": ("output", "remote_name", "url_file"),
 }
 """Parameters that only change the effect of another one, with the names of these."""
 

@@ -96,7 +96,7 @@ def many_options(command: Command) -> Command:
             option(
                 REQUEST,
                 "--from",
-                "urls",
+                "url_file",
                 metavar="FILE",
                 help="Download each URL in this file into the folder of -o. Each line has one URL; lines that begin "
                 "with # are skipped. '-' is standard input.",
@@ -153,8 +153,3 @@ def _parameter(text: str) -> tuple[bytes, bytes]:
     if not equals:
         raise click.UsageError("-q: a parameter is written NAME=VALUE, and one has no '='")
     return name, value
-
-
-def header_names(values: Mapping[str, Any]) -> set[str]:
-    """Return the names of the headers of -H in lower case."""
-    return {header.partition(":")[0].strip().rstrip(";").lower() for header in values["headers"]}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import click
 import rich.console
@@ -36,23 +37,20 @@ def send_list(values: Mapping[str, Any]) -> int:
     _check_options(values)
     folder = values["output"]
     check_named_files(values, None)
-    addresses = _addresses(values["url_file"])
+    urls = _urls(values["url_file"])
     setup = call_setup_of(values)
-    wanted = [setup.request_of(address) for address in addresses]
+    wanted = [(url, setup.request_of(url)) for url in urls]
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
         raise OSError(error.errno, "this is a file: --from needs a folder for -o", folder) from None
-    urls = [complete_url(address) for address in addresses]
     record = DownloadRecord(Path(folder), urls, setup.query)
-    before = len(urls)
     if values["resume"]:
         missing = set(record.missing())
-        wanted = [request for request, url in zip(wanted, urls) if url in missing]
-        urls = [url for url in urls if url in missing]
+        wanted = [(url, request) for url, request in wanted if url in missing]
     try:
-        with har_output() if any(map(setup.can_send, urls)) else nullcontext() as har:
-            status = _download(setup, wanted, urls, record, values, before - len(urls))
+        with har_output() if any(setup.can_send(url) for url, _ in wanted) else nullcontext() as har:
+            status = _download(setup, wanted, record, values, len(urls) - len(wanted))
     finally:
         record.save()
     return EXIT_FILE if status == 0 and har is not None and har.has_failed else status
@@ -70,47 +68,32 @@ def _check_options(values: Mapping[str, Any]) -> None:
             raise click.UsageError(f"{text} is for single requests: it cannot be used with --from")
 
 
-def _addresses(file: str) -> list[str]:
+def _urls(file: str) -> list[str]:
+    """Return the URLs in the file of --from, with their schemes. Raises click.UsageError, click.FileError, OSError."""
     raw = content_of_path(file, "--from")
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UnreadableFile(file, f"it is not UTF-8 text ({error})", "--from") from None
-    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+    return [complete_url(line) for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 
 def _download(
     setup: CallSetup,
-    requests: list[Any],
-    urls: list[str],
+    wanted: list[tuple[str, Any]],
     record: DownloadRecord,
     values: Mapping[str, Any],
     skipped: int,
 ) -> int:
-    """Download the requests. Return the exit status of the first one in the list that has failed, else 0.
+    """Download URLs by their requests. Return the exit status of the first one in the list that failed, else 0.
 
-    ``urls``: the URLs of the requests, for the record. ``skipped``: how many files were there before.
+    ``skipped``: how many files were there before.
     """
-    console = rich.console.Console(stderr=True)
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeRemainingColumn(),
-    )
     codes: Counter[ErrorCode] = Counter()
     has_response = False
     failures: dict[int, tuple[int, str]] = {}
-    bar = rich.progress.Progress(*columns, console=console, transient=True)
-    task = bar.add_task("files", total=len(requests))
-    # Without a terminal, rich would print an empty line when the bar is stopped.
-    settings = output_settings()
-    # The text of --write-out would be written into the bar.
-    is_terminal = is_smart_terminal(sys.stderr)
-    is_shown = is_terminal and not settings.silent and not (settings.write_out and may_reach_terminal(sys.stdout))
-    shown = bar if is_shown else nullcontext()
     batch = setup.manager.downloadMany(
-        requests,
+        [request for _, request in wanted],
         maxConcurrent=values["jobs"] or MAX_CONCURRENT,
         ordered=False,
         folder=values["output"],
@@ -119,13 +102,13 @@ def _download(
         params=setup.query,
     )
     try:
-        with shown, batch:
+        with _progress_bar(len(wanted)) as advance, batch:
             for index, code, reply in batch:
-                bar.update(task, advance=1)
+                advance()
                 codes[code] += 1
                 has_response = has_response or reply.statusCode() is not None
                 if code is ErrorCode.NoError:
-                    record.add(urls[index], reply.filePath())
+                    record.add(wanted[index][0], reply.filePath())
                 else:
                     text = with_cacert(failure_text(reply.errorString()), reply, values)
                     failures[index] = exit_status(code, reply), text
@@ -135,11 +118,36 @@ def _download(
         # In the order of the list, which the order of the results is not.
         for _, (_, text) in sorted(failures.items()):
             show_message(text)
-    good = codes.pop(ErrorCode.NoError, 0)
-    failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))
-    if failed or is_terminal:
-        there = f"; {skipped} {'was' if skipped == 1 else 'were'} there before" if skipped else ""
-        show_message(f"{good} of {len(requests)} files, {received} bytes{failed}{there}")
+    _show_summary(codes, len(wanted), received, skipped)
     if has_response:
         setup.save_cookies()
     return failures[min(failures)][0] if failures else 0
+
+
+@contextmanager
+def _progress_bar(count: int) -> Iterator[Callable[[], None]]:
+    """Show a bar for this number of files if standard error is a terminal. Yield the function that counts one file."""
+    bar = rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeRemainingColumn(),
+        console=rich.console.Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("files", total=count)
+    settings = output_settings()
+    # The text of --write-out would be written into the bar.
+    is_hidden = settings.silent or (settings.write_out and may_reach_terminal(sys.stdout))
+    # Without a terminal, rich would print an empty line when the bar is stopped.
+    with bar if is_smart_terminal(sys.stderr) and not is_hidden else nullcontext():
+        yield partial(bar.update, task, advance=1)
+
+
+def _show_summary(codes: Counter[ErrorCode], count: int, received: int, skipped: int) -> None:
+    """Show how many files were downloaded, and how the other requests have ended. Scripts see it if one has failed."""
+    failures = sorted((code, number) for code, number in codes.items() if code is not ErrorCode.NoError)
+    failed = "".join(f", {number} {code.name}" for code, number in failures)
+    if failed or is_smart_terminal(sys.stderr):
+        there = f"; {skipped} {'was' if skipped == 1 else 'were'} there before" if skipped else ""
+        show_message(f"{codes[ErrorCode.NoError]} of {count} files, {received} bytes{failed}{there}")

@@ -61,10 +61,10 @@ def reads_file(command: click.Command) -> bool:
 
 @dataclass(frozen=True)
 class _Setting:
-    """The value of an option in the configuration file. ``key``: its place, such as profiles.work.proxy."""
+    """The value of an option in the configuration file. ``place``: its full key, such as profiles.work.proxy."""
 
     parameter: click.Option
-    key: str
+    place: str
     value: Any = field(repr=False)
 
 
@@ -89,7 +89,7 @@ class ConfiguredCommand(SectionedCommand):
         except click.BadParameter as error:
             name = getattr(error.param, "name", None)
             if name in settings and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
-                raise file.error(settings[name].key, f"is wrong: {error.message}") from None
+                raise file.error(settings[name].place, f"is wrong: {error.message}") from None
             raise
         except UnreadableFile as error:
             raise _naming_the_key(error, ctx) from None
@@ -104,8 +104,8 @@ class ConfiguredCommand(SectionedCommand):
             file, settings = ctx.meta.get(__name__, (None, {}))
             if not settings:
                 raise
-            keys = ", ".join(sorted(setting.key for setting in settings.values()))
-            text = f"{error.format_message().rstrip('.')}; the configuration file {file.path} sets {keys}"
+            places = ", ".join(sorted(setting.place for setting in settings.values()))
+            text = f"{error.format_message().rstrip('.')}; the configuration file {file.path} sets {places}"
             raise click.UsageError(text, error.ctx) from None
 
 
@@ -116,7 +116,7 @@ def _naming_the_key(error: UnreadableFile, ctx: click.Context) -> UnreadableFile
     for setting in settings.values():
         is_set = ctx.get_parameter_source(str(setting.parameter.name)) is ParameterSource.DEFAULT_MAP
         if name in setting.parameter.opts and is_set:
-            return UnreadableFile(error.filename, error.message, f"{setting.key} of {file.path}")
+            return UnreadableFile(error.filename, error.message, f"{setting.place} of {file.path}")
     return error
 
 
@@ -143,15 +143,16 @@ def _settings(
     tables = [(DEFAULTS, file.defaults)]
     if profile is not None:
         tables.insert(0, (f"{PROFILES}.{profile}", file.profile(profile)))
-    given = {"head": True, **given} if command.name == "head" else given
+    given = {"head": True, **given} if command.name == "head" else given  # as -I, it excludes options of the body
     known, names = _options_by_key(ctx), {parameter.name for parameter in command.params}
     found: dict[str, _Setting] = {}
     switched_off: set[str] = set()
-    for place, table in tables:
+    for table_name, table in tables:
+        # A switch that is off in the profile excludes nothing.
         stronger = {**given, **{name: setting.value for name, setting in found.items() if setting.value}}
         stronger["headers"] = [*given.get("headers", ()), *stronger.get("headers", ())]
-        for name, setting in _table_settings(place, table, known, file).items():
-            if setting.value is None or setting.key.rpartition(".")[2] in switched_off:
+        for name, setting in _table_settings(table_name, table, known, file).items():
+            if setting.value is None or setting.place.rpartition(".")[2] in switched_off:
                 continue
             value = remaining(name, setting.value, stronger)
             if name == "headers" and name in found:
@@ -159,31 +160,29 @@ def _settings(
             elif name in found:
                 continue
             if name in names and value not in (None, ()):
-                found[name] = _Setting(setting.parameter, setting.key, value)
+                found[name] = _Setting(setting.parameter, setting.place, value)
         switched_off |= {key for key, value in table.items() if value is False}
     for name in without_effect(found, {*given, *found}):
         del found[name]
     if profile is not None and "user" in found:
         user = found["user"]
-        found["user"] = _Setting(user.parameter, user.key, password_of(profile, user.value, file))
+        found["user"] = _Setting(user.parameter, user.place, password_of(profile, user.value, file))
     return found
 
 
 def _table_settings(
-    place: str, table: Mapping[str, Any], known: Mapping[str, click.Option], file: ConfigFile
+    table_name: str, table: Mapping[str, Any], known: Mapping[str, click.Option], file: ConfigFile
 ) -> dict[str, _Setting]:
     """Return the settings of one table. The value of a flag that it switches off may be None."""
     settings: dict[str, _Setting] = {}
     for key, value in table.items():
-        parameter = _option_of(key, f"{place}.{key}", known, file)
-        converted = _converted(parameter, key, f"{place}.{key}", value, file)
-        if place == DEFAULTS and _has_credential(key, converted):
-            raise file.error(
-                f"{place}.{key}",
-                f"has a credential, which every server would get: expected it in [{PROFILES}.NAME]",
-            )
+        place = f"{table_name}.{key}"
+        parameter = _option_of(key, place, known, file)
+        converted = _converted(parameter, key, place, value, file)
+        if table_name == DEFAULTS and _has_credential(key, converted):
+            raise file.error(place, f"has a credential, which every server would get: expected it in [{PROFILES}.NAME]")
         if converted is not None or parameter.name not in settings:
-            settings[str(parameter.name)] = _Setting(parameter, f"{place}.{key}", converted)
+            settings[str(parameter.name)] = _Setting(parameter, place, converted)
     return settings
 
 

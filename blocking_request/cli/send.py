@@ -25,6 +25,7 @@ from .options.configuration import is_from_file
 from .options.groups import call_setup_of, can_continue
 from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
+from .options.precedence import NOT_OF_HEAD
 from .options.tls import with_cacert
 from .options.values import check_text
 from .output_settings import output_settings
@@ -102,9 +103,8 @@ def _checked_url(method: Optional[str], values: Mapping[str, Any]) -> str:
 
 
 def _check_head_options(values: Mapping[str, Any]) -> None:
-    for name in ("remote_name", "resume", "checksum"):
-        if values[name]:
-            raise click.UsageError("the response to HEAD has no body: -O, -C and --checksum cannot be used")
+    if any(values[name] for name in NOT_OF_HEAD):
+        raise click.UsageError("the response to HEAD has no body: -O, -J, -C and --checksum cannot be used")
 
 
 def _with_body_fields(setup: CallSetup, body: Optional[RequestBody]) -> Any:

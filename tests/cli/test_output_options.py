@@ -106,6 +106,7 @@ def test_resume(spelling: list[str], serve: Serve, tmp_path: Path) -> None:
         (["--checksum", "abc"], "--checksum: a checksum is written 'sha256:...'"),
         (["--checksum", "sha256:12"], "--checksum: a sha256 checksum has 64 hexadecimal digits"),
         (["-I", "-O"], "the response to HEAD has no body"),
+        (["-I", "-J"], "the response to HEAD has no body"),
     ],
 )
 def test_wrong_usage(arguments: list[str], text: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: one command for each method, ``cache``, ``info`` and ``demo``."""
+"""The commands of the program, and ``run``, which runs one of them and shows its errors."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ from .streams import OutputError, RawOutput, replace_streams
 
 if TYPE_CHECKING:
     from .. import NetworkDiskCache
+
+
+_SIGNALED = 128
+"""Shells add it to the number of the signal that has ended a program."""
 
 
 def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
@@ -74,10 +78,6 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
         return _failed(str(error), EXIT_USAGE)
     finally:
         end_at_signals()
-
-
-_SIGNALED = 128
-"""Shells add it to the number of the signal that has ended a program."""
 
 
 def _interrupted(number: int) -> int:
@@ -256,6 +256,10 @@ def _cache_commands() -> None:
     """Show or clear the cache of --cache."""
 
 
+def _cache_status(cache: NetworkDiskCache) -> int:
+    return EXIT_FILE if cache.problem() else 0
+
+
 @_cache_commands.command("info", epilog=EXIT_STATUSES)
 def _cache_info() -> int:
     """Show the folder and the size of the cache."""
@@ -289,10 +293,6 @@ def _config_commands() -> None:
 
 for _command in CONFIG_COMMANDS:
     _config_commands.add_command(_command)
-
-
-def _cache_status(cache: NetworkDiskCache) -> int:
-    return EXIT_FILE if cache.problem() else 0
 
 
 @commands.command("info", epilog=EXIT_STATUSES)

@@ -142,7 +142,7 @@ def test_no_loopback(name: str) -> None:
 INTERRUPTED = {
     "threads": "server._Handler._respond = lambda self, *a, **k: "
     "(self.path == '/number/9' and os.kill(os.getpid(), signal.SIGINT), respond(self, *a, **k))",
-    "timer": "qt_alone._Visitor.timerEvent = lambda self, event: os.kill(os.getpid(), signal.SIGINT)",
+    "timer": "qt_alone._EntryCounter.timerEvent = lambda self, event: os.kill(os.getpid(), signal.SIGINT)",
     "download": "server._Handler._send_download = lambda self: "
     "(os.kill(os.getpid(), signal.SIGINT), respond(self, 200, b''), self.wfile.write(b'x' * 1_000_000))",
 }

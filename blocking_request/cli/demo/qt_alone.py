@@ -14,7 +14,7 @@ from .server import TEXT, DemoServer
 TIMER_MS = 10
 
 
-class _Visitor(QtCore.QObject):
+class _EntryCounter(QtCore.QObject):
     """Counts how often Qt enters this program: by a timer, and by an event that was posted."""
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class _Visitor(QtCore.QObject):
 def try_main_thread(server: DemoServer, _: ShowProgress) -> Outcome:
     url = f"{server.url}/slow"
     request = new_request()
-    visitor = _Visitor()
+    counter = _EntryCounter()
     started = time.perf_counter()
     code = request.get(url)
     milliseconds = (time.perf_counter() - started) * 1000
-    entered = visitor.stop()
-    visitor = _Visitor()
+    entered = counter.stop()
+    counter = _EntryCounter()
     get_with_qt(url)
-    entered_by_qt = visitor.stop()
+    entered_by_qt = counter.stop()
     return Outcome(
         code is ErrorCode.NoError and not any(entered.values()),
         (f"In {milliseconds:.0f} ms, {_entries(entered)}",),

@@ -17,15 +17,15 @@ CANCEL_MS = 50
 
 
 def try_threads(server: DemoServer, _: ShowProgress) -> Outcome:
-    figures = [_run_threads(server, engine) for engine in ("qt", "python")]
+    results = [_run_threads(server, engine) for engine in ("qt", "python")]
     return Outcome(
-        all(of_engine["ownResponses"] == THREADS for of_engine in figures),
+        all(result["ownResponses"] == THREADS for result in results),
         tuple(
-            f"Engine {of_engine['engine']}: {of_engine['ownResponses']} of {THREADS} threads got their own response in "
-            f"{of_engine['milliseconds']:.0f} ms; up to {of_engine['mostAtOnce']} requests were at the server at once"
-            for of_engine in figures
+            f"Engine {result['engine']}: {result['ownResponses']} of {THREADS} threads got their own response in "
+            f"{result['milliseconds']:.0f} ms; up to {result['mostAtOnce']} requests were at the server at once"
+            for result in results
         ),
-        {"threads": THREADS, "engines": figures},
+        {"threads": THREADS, "engines": results},
     )
 
 
@@ -56,7 +56,7 @@ def _run_threads(server: DemoServer, engine: str) -> dict[str, Any]:
 
 def try_cancel(server: DemoServer, _: ShowProgress) -> Outcome:
     request = new_request()
-    results = [_cancelled(request, server) for _ in range(CANCELS)]
+    results = [_cancel_call(request, server) for _ in range(CANCELS)]
     canceled = sum(code is ErrorCode.CanceledError for code, _ in results)
     latencies = [latency for _, latency in results]
     median = statistics.median(latencies)
@@ -71,15 +71,15 @@ def try_cancel(server: DemoServer, _: ShowProgress) -> Outcome:
     )
 
 
-def _cancelled(request: BlockingNetworkRequest, server: DemoServer) -> tuple[ErrorCode, float]:
+def _cancel_call(request: BlockingNetworkRequest, server: DemoServer) -> tuple[ErrorCode, float]:
     """Cancel a call whose request has arrived at the server. Return its code and the latency in milliseconds."""
     feedback = Feedback()
-    cancelled_at = 0.0
+    canceled_at = 0.0
 
     def cancel() -> None:
-        nonlocal cancelled_at
+        nonlocal canceled_at
         server.silent.acquire(timeout=LIMIT_MS / 1000)
-        cancelled_at = time.perf_counter()
+        canceled_at = time.perf_counter()
         feedback.cancel()
 
     thread = threading.Thread(target=cancel, daemon=True)
@@ -87,4 +87,4 @@ def _cancelled(request: BlockingNetworkRequest, server: DemoServer) -> tuple[Err
     code = request.get(f"{server.url}/silence", feedback=feedback)
     ended_at = time.perf_counter()
     thread.join()
-    return code, (ended_at - cancelled_at) * 1000
+    return code, (ended_at - canceled_at) * 1000

@@ -58,7 +58,7 @@ class CallSetup:
         return "" if self.auth is None else self.manager.authRegistry().store(self.auth, AUTH_ID)
 
     def request_of(self, url: str) -> QtNetwork.QNetworkRequest:
-        """Return the request for a URL. Raises click.UsageError."""
+        """Return the request for a URL, and set the cookies of -b for its host. Raises click.UsageError."""
         check_text(url, "URL")
         request = QtNetwork.QNetworkRequest(self.prototype)
         complete = complete_url(url)
@@ -80,13 +80,9 @@ class CallSetup:
             return False
         return True
 
-    def names(self) -> set[bytes]:
-        """Return the names of the header fields in lower case."""
-        return {name.lower() for name, _ in self.headers}
-
     def add_default_header(self, name: str, value: Optional[str]) -> None:
         """Send a header field unless -H sets or removes it. Raises click.UsageError."""
-        if name.lower().encode() not in self.names():
+        if name.lower().encode() not in {each.lower() for each, _ in self.headers}:
             self.add_header(name.encode(), None if value is None else os.fsencode(value))
 
     def add_header(self, name: bytes, value: Optional[bytes]) -> None:

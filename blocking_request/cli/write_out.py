@@ -18,7 +18,7 @@ from .output_settings import output_settings
 from .streams import RawOutput, write_all
 from .transfer_values import VARIABLES, Transfer, all_json, header_json
 
-_PART = re.compile(r"%%|%\{([^{}]*)\}|%header\{([^{}]*)\}|\\([nrt])")
+_PART = re.compile(r"%%|%\{(?P<variable>[^{}]*)\}|%header\{(?P<header>[^{}]*)\}|\\(?P<escape>[nrt])")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -43,7 +43,7 @@ class WriteOut(CallRecorder):
         for match in _PART.finditer(self._text):
             parts[-1] += self._text[position : match.start()]
             position = match.end()
-            name = (match[1] or "").lower()
+            name = (match["variable"] or "").lower()
             if name in ("stdout", "stderr"):
                 parts.append("")
                 to_errors.append(name == "stderr")
@@ -59,10 +59,10 @@ class WriteOut(CallRecorder):
     def _value(self, match: re.Match[str], name: str, transfer: Transfer) -> str:
         if match[0] == "%%":
             return "%"
-        if match[3] is not None:
-            return _ESCAPED[match[3]]
-        if match[2] is not None:
-            return transfer.field(match[2])
+        if match["escape"] is not None:
+            return _ESCAPED[match["escape"]]
+        if match["header"] is not None:
+            return transfer.field(match["header"])
         if name == "json":
             return all_json(transfer)
         if name == "header_json":
@@ -72,7 +72,7 @@ class WriteOut(CallRecorder):
         if name not in VARIABLES:
             if name not in self._unknown:
                 self._unknown.add(name)
-                show_always(f"unknown --write-out variable: '{match[1]}'")
+                show_always(f"unknown --write-out variable: '{match['variable']}'")
             return ""
         value = VARIABLES[name](transfer)
         if name in ("http_code", "response_code"):

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line. If its libraries are missing, exit with a message that names the package to install."""
     try:
-        from .cli.commands import run
+        from .cli.run import run
     except ImportError as error:
         if error.name not in ("click", "rich"):
             raise

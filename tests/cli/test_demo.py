@@ -25,7 +25,7 @@ def demo(*options: str, first: str = "", **environment: str) -> subprocess.Compl
     program = (
         f"import sys; sys.argv = ['blocking-request', 'demo', *{options!r}]\n"
         f"{first}\n"
-        "from blocking_request.cli.commands import run; run()\n"
+        "from blocking_request.cli.run import run; run()\n"
     )
     return subprocess.run(
         [sys.executable, "-c", program],

@@ -115,7 +115,7 @@ def test_versions_of_http(tmp_path: Path) -> None:
 
 def test_http2_without_h2() -> None:
     program = "import sys; sys.modules['h2'] = None; sys.argv = ['x', 'https://127.0.0.1:1/', '--http2']\n"
-    program += "from blocking_request.cli.commands import run; run()"
+    program += "from blocking_request.cli.run import run; run()"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert (result.returncode, b"--http2 needs the package h2" in result.stderr) == (64, True), result.stderr
 

@@ -25,7 +25,7 @@ import blocking_request.cli.send
 import blocking_request.cli.verbose
 import blocking_request.netlog.har_file
 import blocking_request.stores.cache.disk  # noqa: F401
-from blocking_request.cli import commands as cli
+from blocking_request.cli.run import run
 
 LIMIT_SECONDS = 20
 
@@ -57,7 +57,7 @@ def child(case: dict[str, Any]) -> None:
     place(2, case["stderr"])
     place(1, case["stdout"])
     try:
-        cli.run(case["arguments"])
+        run(case["arguments"])
     except SystemExit as stop:
         # As the interpreter does at its end: if a stream cannot be flushed, the status is 120.
         for stream in (sys.stdout, sys.stderr):

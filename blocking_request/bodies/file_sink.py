@@ -21,7 +21,7 @@ from ..engines.events import Chunk
 from ..models.failure import QtNetworkError, RequestNotSent, network_failure, request_not_sent
 from ..models.http_messages import Request, Response
 from .download_files import ResumableFile, ResumePoint, disposition_name, safe_name
-from .finished_file import Naming, is_special
+from .finished_file import Naming, is_special, take_permissions
 from .range_response import continues_part, is_part, is_part_complete, whole_size
 from .sink import (
     Drain,
@@ -212,6 +212,8 @@ class FileSink:
             return response._replace(failure=write_failure(error))
         try:
             with file:
+                if self._naming().replaces:
+                    take_permissions(destination.target, file)
                 self._seek_to_rest(file, start)
                 if not start:
                     destination.save_validator(response, self._url)

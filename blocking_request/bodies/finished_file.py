@@ -11,7 +11,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 MOST_NUMBERS = 100_000
 
@@ -36,6 +36,19 @@ def is_special(path: Path) -> bool:
     except OSError:  # also for a name that is too long, or a folder that may not be read: opening it tells
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def take_permissions(target: Path, file: BinaryIO) -> None:
+    """Give a new file the permissions of the one that it will replace, before anything is written into it.
+
+    So a file that only its owner may read does not become readable by others. The owner may always write.
+    """
+    if not hasattr(os, "fchmod"):  # Windows, where the permissions are those of the folder
+        return
+    # Some file systems have no permissions.
+    with suppress(OSError):
+        mode = os.stat(target).st_mode
+        os.fchmod(file.fileno(), (mode & 0o777) | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def move(source: Path, target: Path, naming: Naming) -> Path:

@@ -40,6 +40,24 @@ def test_file_named_after_the_url(engine: str, serve: Serve, tmp_path: Path) -> 
     assert (result.returncode, (tmp_path / "x").exists()) == (0, True)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("options", [[], ["-H", "Accept-Encoding: identity"]])
+def test_replaced_file_keeps_its_permissions(options: list[str], serve: Serve, tmp_path: Path) -> None:
+    path, server = tmp_path / "a", serve(always(b"new"))
+    for before, after in ((0o600, 0o600), (0o755, 0o755), (0o440, 0o640)):
+        path.write_bytes(b"old")
+        path.chmod(before)
+        assert cli(server.url, "-o", str(path), *options).returncode == 0
+        assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", after)
+        path.chmod(0o600)
+
+
+def test_name_without_room_for_that_of_a_part(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 250)
+    result = cli(serve(always(b"new")).url, "-o", str(path))
+    assert (result.returncode, os.listdir(tmp_path)) == (0, [path.name]), result.stderr
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_fail(engine: str, serve: Serve) -> None:
     url = serve(always(b"page", "404 Not Found")).url
@@ -113,6 +131,12 @@ def test_wrong_usage(arguments: list[str], text: str, tmp_path: Path) -> None:
     result = cli(URL, *arguments, cwd=tmp_path)
     assert (result.returncode, text in result.stderr.decode()) == (64, True), result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_list_to_standard_output(tmp_path: Path) -> None:
+    result = cli("get", "--from", "-", "-o", "-", input=b"", cwd=tmp_path)
+    assert (result.returncode, list(tmp_path.iterdir())) == (64, [])
+    assert b"--from needs a folder for -o" in result.stderr
 
 
 def test_url_without_file_name(tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ class ResumableFile:
 
     def is_free(self) -> bool:
         """Return whether the name is free, or belongs to a file that a download of ours has made."""
-        return self._description.exists() or not os.path.lexists(self._file)
+        try:
+            return status_of(os.fspath(self._description)) is not None or not os.path.lexists(self._file)
+        except OSError:  # the target's name leaves no room for a suffix
+            return False
 
     def lock(self) -> bool:
         """Lock the part; return False if another download has it, or another program may have made it. Raises

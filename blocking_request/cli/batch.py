@@ -61,6 +61,8 @@ def _check_options(values: Mapping[str, Any]) -> None:
         raise click.UsageError("give a URL or --from FILE, not both")
     if values["output"] is None:
         raise click.UsageError("--from needs -o FOLDER, the folder for the files")
+    if values["output"] == "-":
+        raise click.UsageError("--from needs a folder for -o: several files are not written to standard output")
     if output_settings().verbose:
         raise click.UsageError("--verbose shows single requests: it cannot be used with --from")
     for name, text in (("remote_name", "-O"), ("remote_header_name", "-J"), ("checksum", "--checksum")):

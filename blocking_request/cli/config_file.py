@@ -109,6 +109,8 @@ def _toml(path: str, text: str) -> dict[str, Any]:
         document: dict[str, Any] = loads(text)
     except error_class as error:
         raise ConfigurationError(f"The configuration file {path} is not TOML: {error}") from None
+    except ValueError:  # the limit of Python for the digits of a number
+        raise ConfigurationError(f"The configuration file {path} is not TOML: a number has too many digits") from None
     except RecursionError:
         raise ConfigurationError(f"The configuration file {path} is not TOML: it is nested too deeply") from None
     return document

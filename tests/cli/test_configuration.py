@@ -169,6 +169,12 @@ def test_wrong_key_or_value(name: str, setup: Setup) -> None:
         (b"[defaults]\ntimeout 5\n", "is not TOML: Expected '=' after a key in a key/value pair (at line 2, column 9)"),
         (b"[defaults]\n# \xff\n", "is not UTF-8 text (at line 2)"),
         (b"x = " + b"[" * 100_000, "is not TOML: "),
+        pytest.param(
+            b"x = " + b"9" * 10_000,
+            "is not TOML: a number has too many digits",
+            marks=pytest.mark.skipif(not hasattr(sys, "get_int_max_str_digits"), reason="no limit in this Python"),
+            id="digits",
+        ),
     ],
 )
 def test_file_that_is_not_toml(content: bytes, problem: str, setup: Setup) -> None:

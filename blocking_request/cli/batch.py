@@ -37,9 +37,10 @@ def send_list(values: Mapping[str, Any]) -> int:
     _check_options(values)
     folder = values["output"]
     check_named_files(values, None)
-    urls = _urls(values["url_file"])
-    setup = call_setup_of(values)
-    wanted = [(url, setup.request_of(url)) for url in urls]
+    numbered = _addresses(values["urls"])
+    numbers, addresses = list(numbered), list(numbered.values())
+    setup = configured(values)
+    wanted = [setup.request_of(address) for address in addresses]
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
@@ -47,10 +48,12 @@ def send_list(values: Mapping[str, Any]) -> int:
     record = DownloadRecord(Path(folder), urls, setup.query)
     if values["resume"]:
         missing = set(record.missing())
-        wanted = [(url, request) for url, request in wanted if url in missing]
+        wanted = [request for request, url in zip(wanted, urls) if url in missing]
+        numbers = [number for number, url in zip(numbers, urls) if url in missing]
+        urls = [url for url in urls if url in missing]
     try:
-        with har_output() if any(setup.can_send(url) for url, _ in wanted) else nullcontext() as har:
-            status = _download(setup, wanted, record, values, len(urls) - len(wanted))
+        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext() as har:
+            status = _download(setup, wanted, urls, numbers, record, values, before - len(urls))
     finally:
         record.save()
     return EXIT_FILE if status == 0 and har is not None and har.has_failed else status
@@ -70,25 +73,29 @@ def _check_options(values: Mapping[str, Any]) -> None:
             raise click.UsageError(f"{text} is for single requests: it cannot be used with --from")
 
 
-def _urls(file: str) -> list[str]:
-    """Return the URLs in the file of --from, with their schemes. Raises click.UsageError, click.FileError, OSError."""
-    raw = content_of_path(file, "--from")
+def _addresses(file: str) -> dict[int, str]:
+    """Return the URLs of the file by the numbers of their lines. Raises UnreadableFile."""
+    raw = standard_input() if file == "-" else contents(file, "--from")
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UnreadableFile(file, f"it is not UTF-8 text ({error})", "--from") from None
-    return [complete_url(line) for line in map(str.strip, lines) if line and not line.startswith("#")]
+    numbered = enumerate(map(str.strip, lines), 1)
+    return {number: line for number, line in numbered if line and not line.startswith("#")}
 
 
 def _download(
     setup: CallSetup,
-    wanted: list[tuple[str, Any]],
+    requests: list[Any],
+    urls: list[str],
+    lines: list[int],
     record: DownloadRecord,
     values: Mapping[str, Any],
     skipped: int,
 ) -> int:
     """Download URLs by their requests. Return the exit status of the first one in the list that failed, else 0.
 
+    ``urls``: the URLs of the requests, for the record. ``lines``: the numbers of their lines, for the messages.
     ``skipped``: how many files were there before.
     """
     codes: Counter[ErrorCode] = Counter()
@@ -113,6 +120,8 @@ def _download(
                     record.add(wanted[index][0], reply.filePath())
                 else:
                     text = with_cacert(failure_text(reply.errorString()), reply, values)
+                    if not reply.url().isValid():  # a URL that is not valid is not shown: it may have a password
+                        text = f"Line {lines[index]} of --from: {text}"
                     failures[index] = exit_status(code, reply), text
                 report_reply(reply, exit_status(code, reply))
             received = batch.receivedBytes()

@@ -247,10 +247,15 @@ def test_list_is_retried(serve: Serve, tmp_path: Path) -> None:
 
 def test_wrong_url_in_a_list(serve: Serve, tmp_path: Path) -> None:
     server = serve(broken())
-    lines = f"http://[\nhttp://a b/\n{server.url}/a\nhttp:///x\n".encode()
+    lines = f"http://[\n# b\nhttp://a b/\n{server.url}/a\nhttp:///x\n".encode()
     result = cli("get", "--from", "-", "-o", str(tmp_path), "-C", input=lines)
     assert (result.returncode, sorted(os.listdir(tmp_path))[1:]) == (1, ["a"])
-    texts = ["The URL is not valid", "The URL is not valid", 'Host "" not found', "1 of 4 files"]
+    texts = [
+        "Line 1 of --from: The URL is not valid",
+        "Line 3 of --from: The URL is not valid",
+        'Host "" not found',
+        "1 of 4 files",
+    ]
     assert [text in line for text, line in zip(texts, result.stderr.decode().splitlines())] == [True] * 4
 
 

@@ -248,6 +248,8 @@ class FileSink:
         naming = self._naming()
         if naming.numbers:
             return
+        if target.is_symlink():  # realpath() has followed all links that lead to something
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(target))
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(target))
         if not naming.replaces and os.path.lexists(target):

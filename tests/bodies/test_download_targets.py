@@ -300,6 +300,15 @@ def test_name_that_is_too_long(download: Download, serve: Serve, tmp_path: Path)
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_links_in_a_circle(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, resume: bool) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).symlink_to(other)
+    assert blocking.download(serve(always(b"x")).url, tmp_path / "a", resume=resume) is NET
+    assert "cannot be written: Too many levels of symbolic links" in blocking.errorMessage()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"] and (tmp_path / "a").is_symlink()
+
+
 def test_resumable_download_to_a_name_that_is_too_long(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import click
 import rich.console
@@ -17,6 +17,8 @@ import rich.progress
 
 from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
+from ..models.redaction import hidden_repr
+from ..qt.binding import QtNetwork
 from .har_output import har_output
 from .messages import EXIT_FILE, exit_status, failure_text, show_message
 from .options.call_setup import CallSetup
@@ -32,28 +34,38 @@ from .terminal import is_smart_terminal, may_reach_terminal
 from .write_out import report_reply
 
 
+class _Listed(NamedTuple):
+    """A URL of the list."""
+
+    line: int
+    """The number of its line, for messages."""
+    url: str
+    request: QtNetwork.QNetworkRequest
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+
 def send_list(values: Mapping[str, Any]) -> int:
     """Download the URLs of --from. Return the exit status. Raises click.UsageError, OSError."""
     _check_options(values)
     folder = values["output"]
     check_named_files(values, None)
-    numbered = _addresses(values["urls"])
-    numbers, addresses = list(numbered), list(numbered.values())
-    setup = configured(values)
-    wanted = [setup.request_of(address) for address in addresses]
+    urls = _urls(values["url_file"])
+    setup = call_setup_of(values)
+    listed = [_Listed(line, url, setup.request_of(url)) for line, url in urls.items()]
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
         raise OSError(error.errno, "this is a file: --from needs a folder for -o", folder) from None
-    record = DownloadRecord(Path(folder), urls, setup.query)
+    record = DownloadRecord(Path(folder), [each.url for each in listed], setup.query)
+    wanted = listed
     if values["resume"]:
         missing = set(record.missing())
-        wanted = [request for request, url in zip(wanted, urls) if url in missing]
-        numbers = [number for number, url in zip(numbers, urls) if url in missing]
-        urls = [url for url in urls if url in missing]
+        wanted = [each for each in listed if each.url in missing]
     try:
-        with har_output(values) if any(map(setup.can_send, urls)) else nullcontext() as har:
-            status = _download(setup, wanted, urls, numbers, record, values, before - len(urls))
+        with har_output() if any(setup.can_send(each.url) for each in wanted) else nullcontext() as har:
+            status = _download(setup, wanted, record, values, len(listed) - len(wanted))
     finally:
         record.save()
     return EXIT_FILE if status == 0 and har is not None and har.has_failed else status
@@ -73,36 +85,29 @@ def _check_options(values: Mapping[str, Any]) -> None:
             raise click.UsageError(f"{text} is for single requests: it cannot be used with --from")
 
 
-def _addresses(file: str) -> dict[int, str]:
+def _urls(file: str) -> dict[int, str]:
     """Return the URLs of the file by the numbers of their lines. Raises UnreadableFile."""
-    raw = standard_input() if file == "-" else contents(file, "--from")
+    raw = content_of_path(file, "--from")
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UnreadableFile(file, f"it is not UTF-8 text ({error})", "--from") from None
     numbered = enumerate(map(str.strip, lines), 1)
-    return {number: line for number, line in numbered if line and not line.startswith("#")}
+    return {number: complete_url(line) for number, line in numbered if line and not line.startswith("#")}
 
 
 def _download(
-    setup: CallSetup,
-    requests: list[Any],
-    urls: list[str],
-    lines: list[int],
-    record: DownloadRecord,
-    values: Mapping[str, Any],
-    skipped: int,
+    setup: CallSetup, wanted: list[_Listed], record: DownloadRecord, values: Mapping[str, Any], skipped: int
 ) -> int:
-    """Download URLs by their requests. Return the exit status of the first one in the list that failed, else 0.
+    """Download URLs of the list. Return the exit status of the first one in the list that failed, else 0.
 
-    ``urls``: the URLs of the requests, for the record. ``lines``: the numbers of their lines, for the messages.
     ``skipped``: how many files were there before.
     """
     codes: Counter[ErrorCode] = Counter()
     has_response = False
     failures: dict[int, tuple[int, str]] = {}
     batch = setup.manager.downloadMany(
-        [request for _, request in wanted],
+        [each.request for each in wanted],
         maxConcurrent=values["jobs"] or MAX_CONCURRENT,
         ordered=False,
         folder=values["output"],
@@ -117,11 +122,11 @@ def _download(
                 codes[code] += 1
                 has_response = has_response or reply.statusCode() is not None
                 if code is ErrorCode.NoError:
-                    record.add(wanted[index][0], reply.filePath())
+                    record.add(wanted[index].url, reply.filePath())
                 else:
                     text = with_cacert(failure_text(reply.errorString()), reply, values)
                     if not reply.url().isValid():  # a URL that is not valid is not shown: it may have a password
-                        text = f"Line {lines[index]} of --from: {text}"
+                        text = f"Line {wanted[index].line} of --from: {text}"
                     failures[index] = exit_status(code, reply), text
                 report_reply(reply, exit_status(code, reply))
             received = batch.receivedBytes()

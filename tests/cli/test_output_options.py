@@ -280,8 +280,9 @@ def test_ctrl_c_keeps_the_record(serve: Serve, tmp_path: Path) -> None:
     urls, folder = tmp_path / "urls", tmp_path / "out"
     urls.write_text("".join(f"{server.url}/{name}\n" for name in ("named", "slow", "next", "last")))
     options = ["get", "--from", str(urls), "-o", str(folder)]
-    process = subprocess.Popen([*PROGRAM, *options, "--jobs", "2"], stderr=subprocess.PIPE)
-    server.wait_for_requests(4)  # when the last one is sent, the first one was noted
+    command = [*PROGRAM, *options, "--jobs", "2", "-w", "%{url}\n"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline().endswith(b"/named\n")  # the file is noted
     os.kill(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[1] == b"Interrupted\n" and process.returncode == -signal.SIGINT
     quick = serve(echo)

@@ -21,6 +21,7 @@ from ..models.redaction import hidden_repr
 from ..qt.binding import QtNetwork
 from .har_output import har_output
 from .messages import EXIT_FILE, exit_status, failure_text, show_message
+from .options.auth import with_auth_advice
 from .options.call_setup import CallSetup
 from .options.file_content import content_of_path
 from .options.groups import call_setup_of
@@ -125,6 +126,7 @@ def _download(
                     record.add(wanted[index].url, reply.filePath())
                 else:
                     text = with_cacert(failure_text(reply.errorString()), reply, values)
+                    text = with_auth_advice(text, reply, values)
                     if not reply.url().isValid():  # a URL that is not valid is not shown: it may have a password
                         text = f"Line {wanted[index].line} of --from: {text}"
                     failures[index] = exit_status(code, reply), text

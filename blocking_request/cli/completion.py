@@ -123,7 +123,9 @@ class _Zsh(ZshComplete):
 
 
 class _Fish(FishComplete):
-    """click's completion for fish, also for values after ``=``."""
+    """click's completion for fish, also for values after ``=``, and for descriptions with commas."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
 
     def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
         """Return the completions, as click calls it."""

@@ -22,6 +22,7 @@ from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import API, BINDING_VERSION, QT_VERSION, QtCore, QtNetwork, has_tls
+from .messages import failure_text
 from .terminal import console_for, wrapped
 
 _TABLE_COLUMNS = 80
@@ -87,6 +88,7 @@ def _write_lists(columns: int) -> None:
 def _engine_texts() -> Iterator[str]:
     """Yield the meaning of the names of engines, and the engine that the environment names."""
     yield "qt: Qt's own network manager, in a worker thread. python: the calling thread."
+    yield "The commands of blocking-request stream each body; 'get --from' sends a batch."
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
         choice.engine_of_environment()
@@ -125,7 +127,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
     ):
         chosen = choice.choose(request, AUTO, prefers_python=name is in_a_batch)
         refusals = [choice.engine(engine).unsupported_reason(request) for engine in ENGINES]
-        verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in refusals]
+        verdicts = ["yes" if refusal is None else f"no: {failure_text(refusal.text)}" for refusal in refusals]
         if refusals[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
         yield name, "none" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]

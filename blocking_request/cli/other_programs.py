@@ -14,7 +14,7 @@ _JSON, _QUERY = "--json NAME=VALUE", "-q NAME=VALUE"
 
 _ADVICE = {
     "-G --get --url-query --params -p": f"{_QUERY} adds to the query of the URL",
-    "-T --upload-file": "'put URL -d @FILE' sends a file",
+    "-T --upload-file": "'put URL -d @FILE' sends a file, and -H 'Content-Type: TYPE' tells its type",
     "-Z --parallel --parallel-max": "'get --from FILE --jobs N' sends many requests at once",
     "-K --config": "the configuration file and --profile have options",
     "-D --dump-header --all --meta -p --print": "-i writes headers, -v shows the request, -I asks for headers only",
@@ -30,11 +30,13 @@ _ADVICE = {
     "--data-urlencode": "--form NAME=VALUE sends an encoded field",
     "--raw --content": "-d TEXT|@FILE is the body",
     "--multipart --form-string --files": "-F NAME=@FILE or -F NAME=VALUE is a form of several parts",
-    "--connect-timeout --speed-time --read-timeout": "--timeout is the longest time without data, -m that of the whole "
-    "request",
+    "--connect-timeout --speed-time -y --speed-limit -Y --read-timeout": "--timeout is the longest time without data, "
+    "-m that of the whole request",
     "--retry-max-time": "-m is the longest time of all attempts together",
     "--retry-all-errors": "--retry tries again after failed connections and these statuses: see --help",
     "--output-dir --create-dirs --download-dir": "'-o FOLDER' names an existing folder for the file",
+    "--no-clobber": "-J with -O, and '-o FOLDER', replace no file",
+    "-j": f"{_JSON} sends JSON",
     "--download": "-O names the file after the URL",
     "--session --session-read-only --cookies": "'-b FILE -c FILE' keep cookies",
     "--socks5 --socks5-hostname --socks4 --socks4a --preproxy": "-x socks5://HOST:PORT or socks4a://HOST:PORT",
@@ -53,6 +55,22 @@ _ADVICE = {
     "--style --format-options --no-color": "--no-pretty or the variable NO_COLOR",
     "--resolve --connect-to -4 -6 --ipv4 --ipv6 --local-port --limit-rate --unix-socket --http3": _LACKS,
     "--tlsv1.2 --tlsv1.3 --ssl --ciphers --doh-url --dns-servers -R --remote-time": _LACKS,
+    "-1 --tlsv1 --tlsv1.0 --tlsv1.1 --tls-max --tls13-ciphers --curves --crlfile --cert-status --dns-interface": _LACKS,
+    "-0 --http1.0 --http0.9 --http2-prior-knowledge --http3-only --proto --proto-default --proto-redir": _LACKS,
+    "--rate --max-filesize --stderr --request-target --haproxy-protocol --hsts --alt-svc --aws-sigv4 --xattr": _LACKS,
+    "--post301 --post302 --post303 --junk-session-cookies --expect100-timeout --keepalive-time": _LACKS,
+    "--no-keepalive --libcurl --abstract-unix-socket --boundary --response-charset": _LACKS,
+    "--sorted --unsorted --default-scheme --max-headers --chunked --compress --traceback": _LACKS,
+    "--proxy-header --proxy-cert --proxy-key --proxy-pass --proxy1.0 --proxy-digest --proxy-ntlm": _LACKS,
+    "-: --next": "each command sends one request; 'get --from FILE' sends many",
+    "-V --manual -M": "--version shows the version, --help the options",
+    "--disable": "--no-config does not read the configuration file",
+    "--netrc-optional": "-n reads ~/.netrc, --netrc-file FILE another file",
+    "--ignore-netrc": "netrc is read with -n only",
+    "--etag-save --etag-compare": "--cache keeps responses, and asks the server if they are still valid",
+    "--proxytunnel": "-x URL names the proxy, which gets CONNECT for https",
+    "--data-ascii --use-ascii -B": "-d TEXT|@FILE is the body",
+    "-P --ftp-port -l --list-only -Q --quote --append": "only http and https are spoken here",
     "--url": "write the URL without an option",
 }
 """The options of other programs, and what to write here."""

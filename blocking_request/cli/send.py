@@ -19,6 +19,7 @@ from .body_target import BodyTarget
 from .har_output import har_output
 from .head import write_head
 from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
+from .options.auth import with_auth_advice
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.configuration import is_from_file
@@ -27,6 +28,7 @@ from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
 from .options.precedence import NOT_OF_HEAD
 from .options.tls import with_cacert
+from .options.url import complete_url, with_invalid_url
 from .options.values import check_text
 from .output_settings import output_settings
 from .progress import ProgressBar
@@ -162,13 +164,18 @@ def _send_to(
         if code in (ErrorCode.NoError, ErrorCode.NetworkError):
             return EXIT_FILE
     if code is not ErrorCode.NoError:
-        show_message(with_cacert(failure_text(reply.errorString()), reply, values))
+        _show_failure(reply, values)
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
             show_message(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
         show_message(f"No file was written: the server answered {reply.statusCode()} {reply.reasonPhrase()}")
         return int(ErrorCode.ServerExceptionError)
     return exit_status(code, reply)
+
+
+def _show_failure(reply: ReplyContent, values: Mapping[str, Any]) -> None:
+    text = with_cacert(failure_text(reply.errorString()), reply, values)
+    show_message(with_invalid_url(with_auth_advice(text, reply, values), complete_url(values["url"])))
 
 
 def _show_source_and_file(reply: ReplyContent, target: BodyTarget) -> None:
@@ -189,5 +196,5 @@ def _send_head(
         is_pretty = settings.pretty if settings.pretty is not None else sys.stdout.isatty()
         write_head(click.get_current_context().obj, reply, output, is_pretty, settings.include)
     if code is not ErrorCode.NoError:
-        show_message(with_cacert(failure_text(reply.errorString()), reply, values))
+        _show_failure(reply, values)
     return exit_status(code, reply)

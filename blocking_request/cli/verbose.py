@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from ..models.call_record import CallRecord
+from ..models.call_record import FIRST, CallRecord
 from ..models.redaction import printable
 from ..netlog.entry import NetworkEntry
 from ..trace import CallRecorder, steps_text
@@ -35,7 +35,8 @@ class VerboseRecorder(CallRecorder):
 
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
         self._end_streaming()
-        show_always(f"* {request.method} {request.url}")
+        reason = "" if request.kind == FIRST else f" ({request.kind})"
+        show_always(f"* {request.method} {request.url}{reason}")
 
     def response_started(self, request: CallRecord, call: CallRecord) -> None:
         _show_heads(request)

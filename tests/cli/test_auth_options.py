@@ -68,6 +68,19 @@ def test_password_stays_at_its_origin(serve: Serve) -> None:
         assert "authorization" in sent(server).fields and "authorization" not in sent(other).fields
 
 
+def test_refused_credentials(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("default login ann password hunter2")
+    server = serve(always(b"", "401 No"))
+    for options, advice in (
+        (["-u", "ann:hunter2"], b": check the user and the password of -u\n"),
+        (["--bearer", "hunter2"], b": check the token of --bearer\n"),
+        (["--netrc-file", str(tmp_path / "netrc")], b": check the entry of this host in the netrc file\n"),
+        ([], b")\n"),
+    ):
+        result = cli(server.url, *options)
+        assert result.returncode == 3 and result.stderr.endswith(advice) and b"hunter2" not in result.stderr
+
+
 def test_password_is_not_shown(serve: Serve, tmp_path: Path) -> None:
     server, har = serve(always(b"ok")), tmp_path / "calls.har"
     for options in (["-u", "ann:hunter2"], ["--bearer", "hunter2"], ["-b", "sid=hunter2"]):

@@ -153,6 +153,10 @@ def test_words_in_fish(folder: Path) -> None:
     shown = output(folder, "fish", "--no-config", "-c", program, *LINES)
     found = [{row.partition("\t")[0] for row in rows.splitlines()} for rows in shown.split("end\n")]
     assert dict(zip(LINES, found)) == LINES
+    # A description may have commas.
+    assert "send\tSend a request: GET, or POST if" in output(
+        folder, "fish", "--no-config", "-c", program, "blocking-request sen"
+    )
 
 
 @needs("bash")

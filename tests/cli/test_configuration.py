@@ -205,10 +205,14 @@ def test_wrong_files(setup: Setup) -> None:
 
 
 def test_error_that_a_value_of_the_file_causes_later(setup: Setup) -> None:
-    setup.write('[defaults]\nheader = "no colon"\n[profiles.a]\nreferer = "x"\n')
+    setup.write('[defaults]\nheader = "no colon"\ntimeout = 3\n[profiles.a]\nreferer = "x"\n')
     result = setup.run("get", "http://127.0.0.1:1/", "--profile", "a")
     assert result.returncode == USAGE and result.stderr.count("\n") == 1
-    assert f"; the configuration file {setup.path} sets defaults.header, profiles.a.referer" in result.stderr
+    assert f"; the configuration file {setup.path} sets defaults.header (" in result.stderr
+    # The file has nothing to do with this one.
+    for words in ([], ["http://127.0.0.1:1/", "-o", "x", "-O", "-H", "a: b"]):
+        result = setup.run("get", *words)
+        assert result.returncode == USAGE and str(setup.path) not in result.stderr
     # A value of the command line is not the file's fault.
     result = setup.run("get", "http://127.0.0.1:1/", "--timeout", "x")
     assert result.returncode == USAGE and str(setup.path) not in result.stderr

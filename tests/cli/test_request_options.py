@@ -201,8 +201,9 @@ def failing_at_first(connection: Connection) -> None:
 
 def test_retry(serve: Serve) -> None:
     server = serve(failing_at_first)
-    result = cli(server.url, "--retry", "2", "--retry-delay", "100ms")
+    result = cli(server.url, "--retry", "2", "--retry-delay", "100ms", "-v")
     assert (result.returncode, result.stdout, len(server.requests)) == (0, b"done", 3)
+    assert result.stderr.count(f"* GET {server.url} (retry)\n".encode()) == 2
     server = serve(failing_at_first)
     started = time.monotonic()
     result = cli(server.url, "--retry", "1")

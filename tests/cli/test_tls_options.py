@@ -94,6 +94,10 @@ def test_message_names_the_file(engine: str, site: Site) -> None:
     many = ["--from", "-", "-o", site.file("out"), "--cacert", other, "--engine", engine]
     result = cli("get", *many, input=site.server.url.encode())
     assert result.returncode == 1 and f"only the certificates of {other} are trusted".encode() in result.stderr
+    assert b"): --cacert FILE names the certificates to trust\n" in cli(site.server.url, "--engine", engine).stderr
+    # The file has nothing to do with this one.
+    result = cli(site.server.url, "--cacert", site.file("ca.pem"), "--engine", engine, "--pinned-sha256", "00" * 32)
+    assert b"is not pinned" in result.stderr and b"(--cacert)" not in result.stderr
     empty = site.folder / "empty.pem"
     empty.write_bytes(b"")
     result = cli("get", site.server.url, "--cacert", str(empty), "--engine", engine)

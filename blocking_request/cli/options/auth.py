@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ... import AuthConfig
+from ... import AuthConfig, ErrorCode, ReplyContent
 from ..passwords import ask_password
 from .call_setup import CallSetup
 from .sections import AUTHENTICATION, Command, decorated, option
@@ -75,6 +75,19 @@ def apply_auth_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
         setup.manager.setNetrc(values["netrc_file"])
     elif values["netrc"]:
         setup.manager.setNetrc(True)
+
+
+def with_auth_advice(text: str, reply: ReplyContent, values: Mapping[str, Any]) -> str:
+    """Return the message about a failure. If the server wants credentials, it says which option to check."""
+    if reply.statusCode() != 401 or reply.errorCode() is not ErrorCode.ServerExceptionError:
+        return text
+    if values["user"] is not None:
+        return f"{text}: check the user and the password of -u"
+    if values["bearer"] is not None:
+        return f"{text}: check the token of --bearer"
+    if values["netrc"] or values["netrc_file"] is not None:
+        return f"{text}: check the entry of this host in the netrc file"
+    return text
 
 
 def user_and_password(text: str, name: str) -> tuple[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -95,18 +96,36 @@ class ConfiguredCommand(SectionedCommand):
             raise _naming_the_key(error, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, as click calls it. An error of usage names the options of the configuration file."""
+        """Run the command, as click calls it. An error of usage names the keys of the file that it concerns."""
         try:
             return super().invoke(ctx)
         except UnreadableFile as error:
             raise _naming_the_key(error, ctx) from None
         except click.UsageError as error:
             file, settings = ctx.meta.get(__name__, (None, {}))
-            if not settings:
+            concerned = _concerned(error.format_message(), settings.values())
+            if not concerned:
                 raise
-            places = ", ".join(sorted(setting.place for setting in settings.values()))
+            places = ", ".join(concerned)
             text = f"{error.format_message().rstrip('.')}; the configuration file {file.path} sets {places}"
             raise click.UsageError(text, error.ctx) from None
+
+
+_WORD = re.compile(r"[\w.-]+")
+
+
+def _concerned(message: str, settings: Iterable[_Setting]) -> list[str]:
+    """Return the keys that may have caused an error of usage: all if the message names neither option nor argument."""
+    words = set(_WORD.findall(message))
+    if not any(word.startswith("-") or word in ("URL", "METHOD") for word in words):
+        return sorted(setting.place for setting in settings)
+    return sorted(each.place for each in settings if words & _words_of(each.parameter))
+
+
+def _words_of(parameter: click.Parameter) -> set[str]:
+    """Return the words by which a message can mean an option: its names, with and without hyphens."""
+    names = {*parameter.opts, *parameter.secondary_opts}
+    return names | {name.lstrip("-") for name in names if name.startswith("--")}
 
 
 def _naming_the_key(error: UnreadableFile, ctx: click.Context) -> UnreadableFile:

@@ -49,17 +49,17 @@ def _member(item: str) -> tuple[bytes, bytes]:
     what = f"--json {name}{kind}"
     content = content_of(value, what) if value.startswith("@") else os.fsencode(value)
     if kind == ":=":
-        _check(content, what)
+        _check(content, what, f"; a text is written {name}=text")
     else:
         content = _string(content, what)
     return _string(os.fsencode(name), what), content
 
 
-def _check(content: bytes, what: str) -> None:
+def _check(content: bytes, what: str, advice: str = "") -> None:
     try:
         _loads(content)
     except ValueError as error:
-        raise click.UsageError(f"{what}: this is not JSON ({error})") from None
+        raise click.UsageError(f"{what}: this is not JSON ({error}){advice}") from None
 
 
 def _string(content: bytes, what: str) -> bytes:

@@ -95,6 +95,8 @@ class SectionedCommand(WithExamples):
             rest = self.parse_words(ctx, kept)
         except click.NoSuchOption as error:
             advice = self._advice_for(error.option_name, ctx)
+            if advice is None and error.possibilities:
+                advice = f"did you mean {' or '.join(sorted(error.possibilities))}?"
             if advice is None:
                 raise
             raise click.UsageError(f"No such option {error.option_name}: {advice}", ctx) from None

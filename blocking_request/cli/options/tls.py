@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 import click
 
 from ... import ReplyContent, TlsSettings
+from ...models.tls import TRUST_ERRORS
 from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .file_content import content_of_path
@@ -116,9 +117,12 @@ def path_of_certificate(text: str) -> str:
 
 
 def with_cacert(text: str, reply: ReplyContent, values: Mapping[str, Any]) -> str:
-    """Return the message about a failure. It names the file of --cacert if the certificate was refused."""
+    """Return the message about a failure. It names --cacert and its file if the failure is about trust."""
     cacert = values["cacert"]
     is_refused = reply.error() == QtNetwork.QNetworkReply.NetworkError.SslHandshakeFailedError
-    if not is_refused or cacert is None or cacert in text:
+    is_untrusted = any(error.kind in TRUST_ERRORS for error in reply.sslErrors()) or "CA certificates" in text
+    if not is_refused or not is_untrusted or values["insecure"] or (cacert is not None and cacert in text):
         return text
+    if cacert is None:
+        return f"{text}: --cacert FILE names the certificates to trust"
     return f"{text}: only the certificates of {cacert} are trusted (--cacert)"

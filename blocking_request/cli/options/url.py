@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from ..._first_use import first_use
+from ...models.redaction import redact_url
 
 _WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WITHOUT_AUTHORITY = re.compile(r"(?:https?|file|data|qrc|about|blob|javascript|mailto|tel|urn):", re.IGNORECASE)
@@ -31,6 +32,14 @@ def complete_url(text: str) -> str:
 def is_like_url(word: str) -> bool:
     """Return whether a word can be a URL or a host, and not the name of a command with a typing error."""
     return word == "localhost" or any(character in word for character in ".:/")
+
+
+def with_invalid_url(text: str, url: str) -> str:
+    """Return the message about a failure. It names a URL that is not valid, which the reply has not kept.
+
+    The parts of such a URL are not known: the text before an @ may be a password.
+    """
+    return f"{text} ({redact_url(url.rpartition('@')[2])})" if text.startswith("The URL is not valid: ") else text
 
 
 def name_in_url(url: str) -> str:

@@ -26,7 +26,7 @@ from .options.call_setup import CallSetup
 from .options.file_content import content_of_path
 from .options.groups import call_setup_of
 from .options.named_files import check_named_files
-from .options.tls import with_cacert
+from .options.tls import with_tls_advice
 from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
@@ -125,7 +125,7 @@ def _download(
                 if code is ErrorCode.NoError:
                     record.add(wanted[index].url, reply.filePath())
                 else:
-                    text = with_cacert(failure_text(reply.errorString()), reply, values)
+                    text = with_tls_advice(failure_text(reply.errorString()), reply, values)
                     text = with_auth_advice(text, reply, values)
                     if not reply.url().isValid():  # a URL that is not valid is not shown: it may have a password
                         text = f"Line {wanted[index].line} of --from: {text}"

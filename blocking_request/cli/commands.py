@@ -227,13 +227,17 @@ def _info() -> int:
     return 0
 
 
-@commands.command("demo", epilog=EXIT_STATUSES)
+_DEMO_STATUSES = """\b
+Exit status:
+   0  all promises were kept
+   1  a promise was not kept
+""" + "".join(EXIT_STATUSES.splitlines(True)[-4:])
+
+
+@commands.command("demo", epilog=_DEMO_STATUSES)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, for scripts.")
 def _demo(as_json: bool) -> int:
-    """Try what the package promises, on a local server, and show what happened. It takes about 2 seconds.
-
-    The exit status is 1 if a promise was not kept.
-    """
+    """Try what the package promises, on a local server, and show what happened. It takes about 2 seconds."""
     with first_use:
         from .demo.report import show_demo
     return int(show_demo(as_json) > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -27,7 +28,7 @@ from .options.groups import call_setup_of, can_continue
 from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
 from .options.precedence import NOT_OF_HEAD
-from .options.tls import with_cacert
+from .options.tls import with_tls_advice
 from .options.url import complete_url, with_invalid_url
 from .options.values import check_text
 from .output_settings import output_settings
@@ -73,6 +74,10 @@ def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
         with first_use:
             from .verbose import VerboseRecorder
         add_recorder(VerboseRecorder())
+    elif values["retry"]:
+        with first_use:
+            from .retry_messages import RetryRecorder
+        add_recorder(RetryRecorder())
     if method.upper() == "HEAD":
         _check_head_options(values)
         run = partial(_send_head, setup, blocking)
@@ -157,8 +162,7 @@ def _send_to(
         raise
     reply = blocking.reply()
     target.finish(reply)
-    if output_settings().verbose:
-        _show_source_and_file(reply, target)
+    _show_source_and_file(reply, target, values)
     if target.refused_binary():
         show_message(BINARY_NOTE)
         if code in (ErrorCode.NoError, ErrorCode.NetworkError):
@@ -174,15 +178,21 @@ def _send_to(
 
 
 def _show_failure(reply: ReplyContent, values: Mapping[str, Any]) -> None:
-    text = with_cacert(failure_text(reply.errorString()), reply, values)
+    text = with_tls_advice(failure_text(reply.errorString()), reply, values)
     show_message(with_invalid_url(with_auth_advice(text, reply, values), complete_url(values["url"])))
 
 
-def _show_source_and_file(reply: ReplyContent, target: BodyTarget) -> None:
-    if reply.isFromCache():
+def _show_source_and_file(reply: ReplyContent, target: BodyTarget, values: Mapping[str, Any]) -> None:
+    """With -v, show that the body is from the cache. Show the file if the server may have named it."""
+    settings = output_settings()
+    if settings.verbose and reply.isFromCache():
         show_always("* from the cache")
-    if target.written() is not None:
+    if target.written() is None:
+        return
+    if settings.verbose:
         show_always(f"* written to {target.written()}")
+    elif (values["output"] is None or os.path.isdir(values["output"])) and sys.stderr.isatty():
+        show_message(f"Written to {target.written()}")
 
 
 def _send_head(

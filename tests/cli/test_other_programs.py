@@ -39,6 +39,7 @@ def message_of(*words: str) -> str:
         (["--disable"], "No such option --disable: --no-config does not read"),
         (["--from", "x"], "No such option --from: 'send' lacks it, 'get' has it"),
         (["--ouput"], "No such option --ouput: did you mean --output or --timeout?"),
+        (["-o", "x", "-C", "5"], "-C takes no offset: it continues after the bytes that are there"),
         (["--user"], "Option '--user' requires an argument"),
     ],
 )

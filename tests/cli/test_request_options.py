@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -208,6 +209,7 @@ def test_retry(serve: Serve) -> None:
     started = time.monotonic()
     result = cli(server.url, "--retry", "1")
     assert (result.returncode, result.stdout, len(server.requests)) == (3, b"later", 2)
+    assert re.fullmatch(rb"Trying again: .*503.*\n.*503.*\n", result.stderr), result.stderr
     assert time.monotonic() - started >= 1
     server = serve(failing_at_first)
     assert cli(server.url, "-d", "once", "--retry", "5", "--retry-delay", "0").returncode == 3

@@ -569,6 +569,14 @@ def test_no_progress_bar_over_a_pipe(serve: Serve) -> None:
     os.close(reading)
 
 
+def test_file_that_the_url_names_is_shown(serve: Serve, on_terminal: Callable[..., Shown], tmp_path: Path) -> None:
+    url = serve(always(b"x")).url
+    for name in ("a", "a (1)"):
+        assert on_terminal(f"{url}/a", "-o", str(tmp_path)).text == f"Written to {tmp_path / name}\n"
+    assert on_terminal(f"{url}/a", "-o", str(tmp_path), "-s").text == ""
+    assert on_terminal(f"{url}/a", "-o", str(tmp_path / "b")).text == ""
+
+
 def test_summary_of_a_resumed_list(serve: Serve, on_terminal: Callable[..., Shown], tmp_path: Path) -> None:
     url = serve(always(b"x")).url
     (tmp_path / "urls").write_text("".join(f"{url}/{name}\n" for name in "abcde"))

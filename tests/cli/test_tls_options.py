@@ -117,6 +117,15 @@ def test_versions_of_http(tmp_path: Path) -> None:
     server.close()
 
 
+@pytest.mark.parametrize("engine", TLS_ENGINES)
+def test_certificate_without_its_key(engine: str, site: Site) -> None:
+    cert = site.file("mine.pem")
+    result = cli(site.server.url, "-k", "--cert", cert, "--engine", engine)
+    assert result.returncode == 1 and result.stderr.decode().endswith(
+        f"if {cert} lacks the key, --key FILE names its file\n"
+    )
+
+
 def test_http2_without_h2() -> None:
     program = "import sys; sys.modules['h2'] = None; sys.argv = ['x', 'https://127.0.0.1:1/', '--http2']\n"
     program += "from blocking_request.cli.run import run; run()"

@@ -91,6 +91,9 @@ class SectionedCommand(WithExamples):
         ignored = {name: each.ignored_value for each in self.params if isinstance(each, SectionedOption)
                    for name in each.opts if each.ignored_value is not None}  # fmt: skip
         kept = [word for before, word in zip(["", *args], args) if ignored.get(before) != word]
+        for before, word in zip(args, args[1:]):
+            if before in ignored and word.isdigit() and not ctx.resilient_parsing:
+                raise click.UsageError(f"{before} takes no offset: it continues after the bytes that are there", ctx)
         try:
             rest = self.parse_words(ctx, kept)
         except click.NoSuchOption as error:

@@ -26,8 +26,8 @@ def is_command() -> bool:
     """Return whether this process runs our command line."""
     program = (getattr(sys, "argv", None) or [""])[0]
     if program == "-m":  # Python imports the package of the module that -m names
-        arguments: list[str] = getattr(sys, "orig_argv", ["blocking_request"])  # new in Python 3.10
-        return "blocking_request" in arguments
+        arguments: list[str] = getattr(sys, "orig_argv", [])  # Python 3.9 does not tell which module it is
+        return ("-m", "blocking_request") in zip(arguments, arguments[1:])
     name: str = os.path.splitext(os.path.basename(program))[0]
     return name == "blocking-request"
 

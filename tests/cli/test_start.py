@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,18 @@ def test_ignored_ctrl_c_stays_ignored() -> None:
     program = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{CTRL_C_AT_AN_IMPORT}"
     result = run("-c", program, "--version", "click")
     assert (result.returncode, result.stderr) == (0, "") and "version" in result.stdout
+
+
+def test_ctrl_c_in_the_module_of_a_user(tmp_path: Path) -> None:
+    """Its handler stays that of Python, also while Python imports the package of -m."""
+    package = tmp_path / "blocking_tool"
+    package.mkdir()
+    (package / "__init__.py").write_text("import blocking_request")
+    (package / "__main__.py").write_text(
+        "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    program = [sys.executable, "-m", "blocking_tool", "blocking_request"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    result = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (result.stdout, result.stderr) == ("True\n", "")

@@ -51,6 +51,13 @@ def test_fault(fault: Fault, engine: str, blocking: BlockingNetworkRequest, serv
     assert seconds < (deadline or fault.idle) / 1000 + 0.2
 
 
+@pytest.mark.parametrize("status", ["000", "0", "099"])
+def test_status_that_is_none(status: str, engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(once(f"HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\n\r\nok".encode()))
+    assert blocking.get(server.url) is NET
+    assert f"interim status {int(status)}" in blocking.errorMessage()
+
+
 @pytest.mark.parametrize("status", INTERIM)
 def test_interim_response_is_skipped_or_an_error(
     status: int, engine: str, blocking: BlockingNetworkRequest, serve: Serve

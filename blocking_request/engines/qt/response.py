@@ -57,7 +57,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     failure = transfer.failure
     if failure is None and error == QtNetworkError.SslHandshakeFailedError and transfer.tls_errors:
         failure = messages.certificate_refused(transfer.tls_errors)
-    if failure is None and (error or transfer.aborted or (status or 200) < 200):
+    if failure is None and (error or transfer.aborted or (200 if status is None else status) < 200):
         failure = transfer_failure(transfer, status, error, reply.errorString())
     if failure is None and status is None and request.url.startswith("http"):
         # A response without a status is never a success, also if Qt reports no error.
@@ -126,7 +126,9 @@ def _may_be_readable(status: Optional[int], failure: Optional[Failure]) -> bool:
     """
     if failure is None:
         return False
-    return (status or 200) < 200 or (status is None and failure.error is QtNetworkError.RemoteHostClosedError)
+    return (200 if status is None else status) < 200 or (
+        status is None and failure.error is QtNetworkError.RemoteHostClosedError
+    )
 
 
 def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:

@@ -19,6 +19,7 @@ from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..models.redaction import hidden_repr
 from ..qt.binding import QtNetwork
+from .download_record import DownloadRecord
 from .har_output import har_output
 from .messages import EXIT_FILE, exit_status, failure_text, show_message
 from .options.auth import with_auth_advice
@@ -30,7 +31,6 @@ from .options.tls import with_tls_advice
 from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
-from .resume import DownloadRecord
 from .terminal import is_smart_terminal, may_reach_terminal
 from .write_out import report_reply
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from blocking_request.cli.resume import DownloadRecord
+from blocking_request.cli.download_record import DownloadRecord
 
 from ..support.command_line import PROGRAM, cli, sent
 from ..support.names import ENGINES, Serve

@@ -153,13 +153,16 @@ class PrintedBody:
             write_all(self._output, text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
 
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
 def _encodable_json(text: str) -> str:
     """Return JSON in which escapes stand for other characters than ASCII, if standard output cannot have these."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
         return text
     except UnicodeEncodeError:
-        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text)
+        return _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def is_text(content_type: str) -> bool:

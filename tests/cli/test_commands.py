@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -236,7 +237,11 @@ def test_signals_end_as_ctrl_c_does(number: int, serve: Serve, tmp_path: Path) -
     server, folder = serve(half_at_first), tmp_path / "folder"
     (tmp_path / "urls").write_text(server.url)
     arguments = ["get", "--from", str(tmp_path / "urls"), "-o", str(folder)]
-    process = subprocess.Popen([sys.executable, "-m", "blocking_request", *arguments], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blocking_request", *arguments],
+        stderr=subprocess.PIPE,
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),  # nohup, which may run the tests, ignores SIGHUP
+    )
     assert eventually(lambda: folder.exists() and len(list(folder.iterdir())) == 1, timeout=20)
     os.kill(process.pid, number)
     os.kill(process.pid, number)

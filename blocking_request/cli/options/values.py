@@ -20,6 +20,9 @@ def _shown(text: str) -> str:
     return repr(text if len(text) < 40 else f"{text[:36]}...")
 
 
+_NUMBER = re.compile("0*[0-9]{1,4}")
+
+
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A time in seconds, or with a unit: ``5``, ``0.5``, ``500ms``, ``2m``. The value is an int in milliseconds."""
 
@@ -50,7 +53,7 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
         text = str(value).strip()
-        is_number = re.fullmatch("0*[0-9]{1,4}", text) is not None
+        is_number = _NUMBER.fullmatch(text) is not None
         if not is_number or not self._least <= int(text) <= _MOST:
             self.fail(f"{_shown(text)} is not a whole number from {self._least} to {_MOST}", param, ctx)
         return int(text)

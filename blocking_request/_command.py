@@ -26,10 +26,19 @@ def is_command() -> bool:
     """Return whether this process runs our command line."""
     program = (getattr(sys, "argv", None) or [""])[0]
     if program == "-m":  # Python imports the package of the module that -m names
-        arguments: list[str] = getattr(sys, "orig_argv", [])  # Python 3.9 does not tell which module it is
+        arguments: list[str] = getattr(sys, "orig_argv", None) or _arguments_of_system()  # new in Python 3.10
         return ("-m", "blocking_request") in zip(arguments, arguments[1:])
     name: str = os.path.splitext(os.path.basename(program))[0]
     return name == "blocking-request"
+
+
+def _arguments_of_system() -> list[str]:
+    """Return the arguments of the process as Linux tells them; [] on other systems."""
+    try:
+        with open("/proc/self/cmdline", encoding="utf-8", errors="replace") as file:
+            return file.read().split("\0")
+    except OSError:
+        return []
 
 
 def end_at_signals() -> None:

@@ -57,7 +57,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     failure = transfer.failure
     if failure is None and error == QtNetworkError.SslHandshakeFailedError and transfer.tls_errors:
         failure = messages.certificate_refused(transfer.tls_errors)
-    if failure is None and (error or transfer.aborted or (200 if status is None else status) < 200):
+    if failure is None and (error or transfer.aborted or _is_interim(status)):
         failure = transfer_failure(transfer, status, error, reply.errorString())
     if failure is None and status is None and request.url.startswith("http"):
         # A response without a status is never a success, also if Qt reports no error.
@@ -120,15 +120,17 @@ def _is_http2(request: Request, reply: QtNetwork.QNetworkReply) -> bool:
     return can_be and bool(reply.attribute(HTTP2))
 
 
+def _is_interim(status: Optional[int]) -> bool:
+    return status is not None and status < 200
+
+
 def _may_be_readable(status: Optional[int], failure: Optional[Failure]) -> bool:
     """Return whether a failed response may only be one that Qt cannot read: an interim one, or bytes that are not quite
     HTTP, of which Qt tells nothing.
     """
     if failure is None:
         return False
-    return (200 if status is None else status) < 200 or (
-        status is None and failure.error is QtNetworkError.RemoteHostClosedError
-    )
+    return _is_interim(status) or (status is None and failure.error is QtNetworkError.RemoteHostClosedError)
 
 
 def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:

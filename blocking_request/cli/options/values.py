@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import stat
+from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 import click
+
+from ...bodies.finished_file import is_special
 
 _MAX_MS = 2**31 - 1
 _MOST = 1000
@@ -75,10 +76,9 @@ READABLE_FILE = ReadableFile()
 def is_pipe(path: str) -> bool:
     """Return whether a path is a pipe or device, such as ``<(command)`` in a shell: it can be read once only."""
     try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
+        return is_special(Path(path))
+    except ValueError:  # a null character
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def check_readable(path: str, option: str) -> None:

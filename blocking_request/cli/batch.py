@@ -20,14 +20,13 @@ from ..manager.batch_methods import MAX_CONCURRENT
 from ..models.redaction import hidden_repr
 from ..qt.binding import QtNetwork
 from .download_record import DownloadRecord
+from .failure_messages import failure_message
 from .har_output import har_output
-from .messages import EXIT_FILE, exit_status, failure_text, show_message
-from .options.auth import with_auth_advice
+from .messages import EXIT_FILE, exit_status, show_message
 from .options.call_setup import CallSetup
 from .options.file_content import content_of_path
 from .options.groups import call_setup_of
 from .options.named_files import check_named_files
-from .options.tls import with_tls_advice
 from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
@@ -125,8 +124,7 @@ def _download(
                 if code is ErrorCode.NoError:
                     record.add(wanted[index].url, reply.filePath())
                 else:
-                    text = with_tls_advice(failure_text(reply.errorString()), reply, values)
-                    text = with_auth_advice(text, reply, values)
+                    text = failure_message(reply, values)
                     if not reply.url().isValid():  # a URL that is not valid is not shown: it may have a password
                         text = f"Line {wanted[index].line} of --from: {text}"
                     failures[index] = exit_status(code, reply), text

@@ -17,10 +17,10 @@ from ..bodies.upload import body_for
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .body_target import BodyTarget
+from .failure_messages import failure_message
 from .har_output import har_output
 from .head import write_head
-from .messages import EXIT_FILE, exit_status, failure_text, show_always, show_message
-from .options.auth import with_auth_advice
+from .messages import EXIT_FILE, exit_status, show_always, show_message
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.configuration import is_from_file
@@ -28,7 +28,6 @@ from .options.groups import call_setup_of, can_continue
 from .options.named_files import check_named_files
 from .options.output import checksum_of, target_path
 from .options.precedence import NOT_OF_HEAD
-from .options.tls import with_tls_advice
 from .options.url import complete_url, with_invalid_url
 from .options.values import check_text
 from .output_settings import output_settings
@@ -178,8 +177,7 @@ def _send_to(
 
 
 def _show_failure(reply: ReplyContent, values: Mapping[str, Any]) -> None:
-    text = with_tls_advice(failure_text(reply.errorString()), reply, values)
-    show_message(with_invalid_url(with_auth_advice(text, reply, values), complete_url(values["url"])))
+    show_message(with_invalid_url(failure_message(reply, values), complete_url(values["url"])))
 
 
 def _show_source_and_file(reply: ReplyContent, target: BodyTarget, values: Mapping[str, Any]) -> None:

@@ -119,7 +119,7 @@ def path_of_certificate(text: str) -> str:
 def with_tls_advice(text: str, reply: ReplyContent, values: Mapping[str, Any]) -> str:
     """Return the message about a failure, with the option that may mend it: --cacert or --key."""
     if values["cert"] is not None and values["key"] is None and "key cannot be read as PEM" in text:
-        return f"{text}: if {_certificate(values['cert'])[0]} lacks the key, --key FILE names its file"
+        return f"{text}: if {path_of_certificate(values['cert'])} lacks the key, --key FILE names its file"
     cacert = values["cacert"]
     is_refused = reply.error() == QtNetwork.QNetworkReply.NetworkError.SslHandshakeFailedError
     is_untrusted = any(error.kind in TRUST_ERRORS for error in reply.sslErrors()) or "CA certificates" in text

@@ -13,6 +13,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable, Optional, Protocol
 
 from .models.call_record import CACHED, CALL, CallRecord, kind_of
@@ -103,6 +105,16 @@ def remove_recorder(recorder: Recorder) -> None:
     global recorders
     with _guard:
         recorders = tuple(each for each in recorders if each is not recorder)
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Report the calls that start in the block to a recorder. Any thread may use this."""
+    add_recorder(recorder)
+    try:
+        yield
+    finally:
+        remove_recorder(recorder)
 
 
 class ReportedCall:

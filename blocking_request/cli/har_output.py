@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 import click
 
 from .._first_use import first_use
-from ..trace import add_recorder, remove_recorder
+from ..trace import recording
 from .devices import descriptor_of
 from .messages import show_message
 from .output_settings import output_settings
@@ -43,9 +43,8 @@ def har_output() -> Iterator[Optional[HarFile]]:
         raise OSError(error.errno, f"the calls cannot be written (--har): {error.strerror}", path) from None
     if file.path != path:
         show_message(f"Another process is writing {path}: the calls are written to {file.path}")
-    add_recorder(file)
     try:
-        yield file
+        with recording(file):
+            yield file
     finally:
-        remove_recorder(file)
         file.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Optional
 
@@ -15,7 +15,7 @@ from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
 from .._first_use import first_use
 from ..bodies.upload import body_for
 from ..request.request import send_into_sink
-from ..trace import add_recorder
+from ..trace import CallRecorder, recording
 from .body_target import BodyTarget
 from .failure_messages import failure_message
 from .har_output import har_output
@@ -69,14 +69,6 @@ def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
     request = setup.request_of(url)
     data = body_for(method.upper(), _with_body_fields(setup, body))
     blocking = setup.blocking_request()
-    if output_settings().verbose:
-        with first_use:
-            from .verbose import VerboseRecorder
-        add_recorder(VerboseRecorder())
-    elif values["retry"]:
-        with first_use:
-            from .retry_messages import RetryRecorder
-        add_recorder(RetryRecorder())
     if method.upper() == "HEAD":
         _check_head_options(values)
         run = partial(_send_head, setup, blocking)
@@ -84,7 +76,7 @@ def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
         target = _target(method, data is not None, values)
         run = partial(_send_to, target, setup, blocking)
     # A request that is not sent, because its URL is not valid, must not replace files.
-    with har_output() if setup.can_send(url) else nullcontext() as har:
+    with _shown_requests(values), har_output() if setup.can_send(url) else nullcontext() as har:
         status = run(method, request, data, values)
     if har is not None and har.has_failed:
         status = status or EXIT_FILE
@@ -92,6 +84,22 @@ def _send_one(method: Optional[str], values: Mapping[str, Any]) -> int:
         setup.save_cookies()
     report_reply(blocking.reply(), status)
     return status
+
+
+def _shown_requests(values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Show the requests of a block: all of them with -v, otherwise those that are sent again."""
+    recorder: CallRecorder
+    if output_settings().verbose:
+        with first_use:
+            from .verbose import VerboseRecorder
+        recorder = VerboseRecorder()
+    elif values["retry"]:
+        with first_use:
+            from .retry_messages import RetryRecorder
+        recorder = RetryRecorder()
+    else:
+        return nullcontext()
+    return recording(recorder)
 
 
 def _checked_url(method: Optional[str], values: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import click
 from .. import ReplyContent
 from ..models.call_record import CallRecord
 from ..models.redaction import printable
-from ..trace import CallRecorder, add_recorder, remove_recorder
+from ..trace import CallRecorder, recording
 from .messages import show_always
 from .output_settings import output_settings
 from .streams import RawOutput, write_all
@@ -102,11 +102,8 @@ def recorded_for_write_out() -> Iterator[None]:
         return
     context = click.get_current_context()
     recorder = context.meta[_KEY] = WriteOut(text, context.obj)
-    add_recorder(recorder)
-    try:
+    with recording(recorder):
         yield
-    finally:
-        remove_recorder(recorder)
 
 
 def report_reply(reply: ReplyContent, exit_status: int) -> None:

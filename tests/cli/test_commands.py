@@ -13,7 +13,6 @@ import threading
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from blocking_request.qt.binding import API, QT_VERSION, QtCore, has_tls
 
+from ..support.command_line import PROGRAM, cli
 from ..support.names import Serve
 from ..support.servers.raw import Connection, always, echo, silence
 from ..support.servers.tls import TlsServer
@@ -30,12 +30,6 @@ from ..support.waiting import eventually
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
-
-
-def cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "blocking_request", *arguments], capture_output=True, timeout=60, check=False, **options
-    )
 
 
 @pytest.mark.parametrize("verb", ["get", "delete"])
@@ -190,7 +184,7 @@ def test_body_is_written_while_it_arrives(serve: Serve) -> None:
 
     for engine in ("qt", "python"):
         shown.clear()
-        command = [sys.executable, "-m", "blocking_request", "get", serve(handle).url, "--engine", engine]
+        command = [*PROGRAM, "get", serve(handle).url, "--engine", engine]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert os.read(process.stdout.fileno(), 100) == b"data: 1\n\n"
@@ -220,7 +214,7 @@ def test_ctrl_c_keeps_the_partial_download(serve: Serve, tmp_path: Path) -> None
     path, part = tmp_path / "data", tmp_path / "data.part"
     path.write_bytes(b"precious")
     arguments = ["get", server.url, "-o", str(path)]
-    process = subprocess.Popen([sys.executable, "-m", "blocking_request", *arguments], stderr=subprocess.PIPE)
+    process = subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE)
     assert eventually(lambda: part.exists() and part.stat().st_size > 0, timeout=20)
     os.kill(process.pid, signal.SIGINT)
     told = process.communicate(timeout=30)[1].decode()
@@ -238,7 +232,7 @@ def test_signals_end_as_ctrl_c_does(number: int, serve: Serve, tmp_path: Path) -
     (tmp_path / "urls").write_text(server.url)
     arguments = ["get", "--from", str(tmp_path / "urls"), "-o", str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "blocking_request", *arguments],
+        [*PROGRAM, *arguments],
         stderr=subprocess.PIPE,
         preexec_fn=partial(signal.signal, number, signal.SIG_DFL),  # nohup, which may run the tests, ignores SIGHUP
     )
@@ -301,7 +295,7 @@ def test_locales_and_a_bare_environment(serve: Serve, tmp_path: Path) -> None:
         assert b": caf\xe9 \xc3\xa9\r\n" in Path(os.fsdecode(name)).read_bytes()
         assert b"written to" in result.stderr
     result = subprocess.run(
-        [sys.executable, "-m", "blocking_request", "info"],
+        [*PROGRAM, "info"],
         capture_output=True,
         timeout=60,
         check=False,
@@ -314,7 +308,7 @@ def test_closed_streams(serve: Serve, tmp_path: Path) -> None:
     """Output for a closed stream must not get into a file or socket that has the same descriptor."""
     server = serve(always(b"x" * 100_000))
     path = tmp_path / "out"
-    run = [sys.executable, "-m", "blocking_request", "get", server.url, "-v"]
+    run = [*PROGRAM, "get", server.url, "-v"]
     for streams in (">&-", "2>&-", "<&- >&- 2>&-"):
         script = f'exec "$@" {streams}'
         result = subprocess.run(["sh", "-c", script, "sh", *run, "-o", str(path)], timeout=60, check=False)
@@ -342,16 +336,14 @@ def test_exit_statuses_are_in_every_help() -> None:
 
 def test_ctrl_c(serve: Serve) -> None:
     server = serve(silence)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "blocking_request", "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen([*PROGRAM, "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     server.wait_for_requests(1)
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert (process.returncode, stderr) == (-signal.SIGINT, b"Interrupted\n")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_ctrl_c_ends_a_loop_of_the_shell(serve: Serve) -> None:
     """bash goes on with the loop if the program exits with a status of its own."""
     server = serve(silence)

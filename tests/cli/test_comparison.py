@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ pytest.importorskip("rich")
 
 from blocking_request.cli.commands import commands
 
+from ..support.command_line import PROGRAM
 from ..support.names import ROOT
 from ..support.servers.recording_httpbin import Received, RecordingHttpbin
 from ..support.servers.squid import has_squid, squid
@@ -204,7 +204,7 @@ def test_task(
         lines[program] = line
     curl = run(["curl", "-sS"], lines["curl"], prepare(tmp_path / "curl", authority), httpbin_server, check)
     ours = run(
-        [sys.executable, "-m", "blocking_request"],
+        PROGRAM,
         lines["ours"],
         prepare(tmp_path / "ours", authority),
         httpbin_server,

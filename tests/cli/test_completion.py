@@ -20,6 +20,7 @@ pytest.importorskip("rich")
 from blocking_request.cli.commands import commands
 from blocking_request.cli.completion import SHELLS, completion_script
 
+from ..support.command_line import PROGRAM
 from ..support.names import ROOT
 
 LINES = {
@@ -115,7 +116,7 @@ def test_script(shell: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["powershell"]])
 def test_unknown_shell(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "blocking_request", "completion", *arguments]
+    command = [*PROGRAM, "completion", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.count("\n") == 1

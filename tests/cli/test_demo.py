@@ -18,6 +18,7 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 
 NAMES = ["outcomes", "threads", "cancel", "main thread", "truncated body", "download"]
+from ..support.command_line import PROGRAM
 
 
 def demo(*options: str, first: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +177,7 @@ def test_progress_bar_on_a_terminal() -> None:
 
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "60"}
-    program = [sys.executable, "-m", "blocking_request", "demo"]
+    program = [*PROGRAM, "demo"]
     with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave, env=environment) as process:
         os.close(slave)
         written = b""

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 click = pytest.importorskip("click")
 pytest.importorskip("rich")
 
-from blocking_request.cli.commands import commands
+from ..support.command_line import refusal_of
 
 URL = "http://127.0.0.1:1/"
-
-
-def error_of(*words: str) -> Any:
-    """Return the exception about a command line that is refused."""
-    with pytest.raises(click.ClickException) as caught:
-        commands.main(list(words), "blocking-request", standalone_mode=False)
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -33,7 +25,7 @@ def error_of(*words: str) -> Any:
     ],
 )
 def test_empty_argument(words: list[str], told: str) -> None:
-    assert error_of(*words).format_message() == told
+    assert refusal_of(*words).format_message() == told
 
 
 FILES = {
@@ -59,9 +51,9 @@ def test_file_that_cannot_be_read(name: str, monkeypatch: pytest.MonkeyPatch, tm
     os.mkdir("folder")
     option = name.partition(" with")[0].partition(" twice")[0]
     for path, problem in (("a b", "No such file or directory"), ("folder", "Is a directory")):
-        error = error_of("post", URL, *(word.format(path) for word in FILES[name]))
+        error = refusal_of("post", URL, *(word.format(path) for word in FILES[name]))
         assert error.format_message() == f"{option}: the file '{path}' cannot be read: {problem}"
-    error = error_of("post", URL, *(word.format("a\0b") for word in FILES[name]))
+    error = refusal_of("post", URL, *(word.format("a\0b") for word in FILES[name]))
     assert "'a\\x00b' is not a path" in error.format_message()
 
 
@@ -69,21 +61,21 @@ def test_list_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "latin").write_bytes(b"http://\xe9/\n")
     for path, problem in (("no", "No such file or directory"), ("latin", "it is not UTF-8 text (")):
-        error = error_of("get", "--from", path, "-o", "folder")
+        error = refusal_of("get", "--from", path, "-o", "folder")
         assert error.format_message().startswith(f"--from: the file '{path}' cannot be read: {problem}")
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "-1", "1.5", "1e2", "1001", "9" * 50, "\u0663", "0x1", "1_0"])
 @pytest.mark.parametrize("option", ["--retry", "--max-redirs", "--jobs"])
 def test_wrong_number(option: str, text: str) -> None:
-    message = error_of("get", URL, f"{option}={text}").format_message()
+    message = refusal_of("get", URL, f"{option}={text}").format_message()
     assert f"is not a whole number from {int(option == '--jobs')} to 1000" in message and len(message) < 200
 
 
 @pytest.mark.parametrize("text", ["", " ", "nan", "inf", "-1", "1e9", "5x", "9" * 50, "597h", "\u0663", "1,5"])
 @pytest.mark.parametrize("option", ["--timeout", "-m", "--retry-delay"])
 def test_wrong_time(option: str, text: str) -> None:
-    message = error_of("get", URL, option, text).format_message()
+    message = refusal_of("get", URL, option, text).format_message()
     assert ("is not a time: write 5" in message or "is too long" in message) and len(message) < 200
 
 
@@ -99,5 +91,5 @@ def test_wrong_time(option: str, text: str) -> None:
     ],
 )
 def test_wrong_digest(option: str, text: str, told: str) -> None:
-    message = error_of("get", URL, option, text).format_message()
+    message = refusal_of("get", URL, option, text).format_message()
     assert message.startswith(option) and told in message

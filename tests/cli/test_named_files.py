@@ -14,7 +14,7 @@ from ..support.servers.raw import always, echo
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="each command runs in a fork")
 
 from .test_streams import FILE, USAGE, Case, check
 

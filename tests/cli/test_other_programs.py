@@ -11,7 +11,7 @@ from blocking_request.cli import other_programs
 from blocking_request.cli.commands import commands
 from blocking_request.cli.options.sections import names_of
 
-from ..support.command_line import cli, sent
+from ..support.command_line import cli, refusal_of, sent
 from ..support.names import Serve
 from ..support.servers.raw import always
 
@@ -20,10 +20,9 @@ URL = "http://127.0.0.1:1/"
 
 def message_of(*words: str) -> str:
     """Return the message about a command line that is refused."""
-    with pytest.raises(click.UsageError) as caught:
-        commands.main(list(words), "blocking-request", standalone_mode=False)
-    assert caught.value.ctx is not None
-    return str(caught.value.format_message())
+    error = refusal_of(*words)
+    assert isinstance(error, click.UsageError) and error.ctx is not None
+    return str(error.format_message())
 
 
 @pytest.mark.parametrize(

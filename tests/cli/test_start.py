@@ -15,6 +15,7 @@ from blocking_request.qt.binding import API
 
 from ..support.names import Serve
 from ..support.servers.raw import always
+from ..support.unmeasured import unmeasured_environment
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -40,7 +41,7 @@ FUNCTION = ["-c", "from blocking_request.__main__ import main; main()"]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     # The measure of coverage would import more.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment = unmeasured_environment()
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ..support.command_line import PROGRAM
 from ..support.names import Serve
 from ..support.servers.raw import Connection, always
 
@@ -196,7 +196,7 @@ def test_json_on_an_output_without_unicode(serve: Serve) -> None:
     """It stays JSON: Python's own replacement \\xe9 would not be valid there."""
     text = '["\u00e9\U0001f600"]'
     url = serve(always(text.encode(), headers=JSON_TYPE)).url
-    program = [sys.executable, "-m", "blocking_request", url, "--pretty"]
+    program = [*PROGRAM, url, "--pretty"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     written = subprocess.run(program, capture_output=True, timeout=60, check=True, env=environment).stdout
     assert json.loads(written) == json.loads(text) and b"\\u00e9\\ud83d\\ude00" in written
@@ -318,7 +318,7 @@ def test_ctrl_c_ends_the_line(is_terminal: bool, serve: Serve) -> None:
 
     reading, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "blocking_request", "get", serve(handle).url],
+        [*PROGRAM, "get", serve(handle).url],
         stdout=terminal,
         stderr=terminal if is_terminal else subprocess.PIPE,
     )
@@ -557,7 +557,7 @@ def test_no_progress_bar_over_a_pipe(serve: Serve) -> None:
     url = serve(slowly("", 0.1, 8)).url  # type: ignore[arg-type]
     reading, terminal = pty.openpty()
     result = subprocess.run(
-        [sys.executable, "-m", "blocking_request", url],
+        [*PROGRAM, url],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**os.environ, "TERM": "xterm"},

@@ -6,25 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
+from ..support.command_line import cli
 from ..support.names import ROOT, Serve
 from ..support.servers.raw import Connection, always
 from ..support.servers.tls import TlsServer
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
-
-
-def cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "blocking_request", *arguments], capture_output=True, timeout=60, check=False, **options
-    )
 
 
 def written(*arguments: str) -> str:

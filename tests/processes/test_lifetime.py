@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from blocking_request.qt.binding import API
 
 from ..support.servers.raw import Connection, RawServer
+from ..support.unmeasured import unmeasured_environment
 
 CANCELED = "CanceledError: Operation canceled"
 APPLICATION_ENDED = CANCELED + ": the Qt application has ended"
@@ -134,13 +134,12 @@ ENDED = [
 def run_script(name: str, server: RawServer) -> list[str]:
     """Run a program, check that it ends without error, and return the lines that it prints."""
     # The measure of coverage has locks, which the child of a fork may wait for.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     run = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.support.lifetime_scripts", name, server.url],
         capture_output=True,
         text=True,
         timeout=40,
-        env={**unmeasured, "PYTHONUNBUFFERED": "1"},
+        env={**unmeasured_environment(), "PYTHONUNBUFFERED": "1"},
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr, run.stderr

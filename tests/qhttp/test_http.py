@@ -18,7 +18,17 @@ import trustme
 
 from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http, HttpRequestHeader, HttpResponseHeader
-from blocking_request.qt.binding import API, QtCore, QtNetwork, Signal, Slot, delete, has_tls, is_deleted
+from blocking_request.qt.binding import (
+    API,
+    QtCore,
+    QtNetwork,
+    Signal,
+    Slot,
+    delete,
+    has_tls,
+    is_deleted,
+    run_event_loop,
+)
 
 from ..support.names import Serve
 from ..support.servers.proxy import ProxyServer
@@ -1016,7 +1026,7 @@ def test_waiting_event_loop_takes_no_processor_time(http: Watched, serve: Serve)
     loop = QtCore.QEventLoop()
     QtCore.QTimer.singleShot(1000, loop.quit)
     started = time.process_time()
-    loop.exec_() if hasattr(loop, "exec_") else loop.exec()
+    run_event_loop(loop)
     assert time.process_time() - started < 0.5
     http.abort()
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
+import pytest
+
 from .servers.raw import RawServer
 
 PROGRAM = [sys.executable, "-m", "blocking_request"]
@@ -42,3 +44,14 @@ def sent(server: RawServer, index: int = -1) -> Sent:
         name, _, value = line.partition(": ") if ": " in line else line.partition(":")
         fields.setdefault(name.lower(), []).append(value)
     return Sent(method, target, fields, body)
+
+
+def refusal_of(*words: str) -> Any:
+    """Return click's exception about a command line that is refused."""
+    import click
+
+    from blocking_request.cli.commands import commands
+
+    with pytest.raises(click.ClickException) as caught:
+        commands.main(list(words), "blocking-request", standalone_mode=False)
+    return caught.value

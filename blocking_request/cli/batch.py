@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import click
-import rich.console
 import rich.progress
 
 from .. import ErrorCode
@@ -30,6 +29,7 @@ from .options.named_files import check_named_files
 from .options.url import complete_url
 from .options.values import UnreadableFile
 from .output_settings import output_settings
+from .progress import progress_display
 from .terminal import is_smart_terminal, may_reach_terminal
 from .write_out import report_reply
 
@@ -143,13 +143,12 @@ def _download(
 @contextmanager
 def _progress_bar(count: int) -> Iterator[Callable[[], None]]:
     """Show a bar for this number of files if standard error is a terminal. Yield the function that counts one file."""
-    bar = rich.progress.Progress(
+    bar = progress_display()
+    bar.columns = (
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),
         rich.progress.MofNCompleteColumn(),
         rich.progress.TimeRemainingColumn(),
-        console=rich.console.Console(stderr=True),
-        transient=True,
     )
     task = bar.add_task("files", total=count)
     settings = output_settings()

@@ -45,7 +45,7 @@ class ProgressBar:
         if self._progress is None:
             if time.monotonic() - self._started < SHOWN_AFTER_SECONDS:
                 return
-            self._progress = _display()
+            self._progress = progress_display()
             self._fit()
             self._progress.start()
         self._fit()
@@ -76,8 +76,8 @@ def _size(done: int, total: int) -> str:
     return f"{decimal(done)}/{decimal(total)}" if total >= 0 else decimal(done)
 
 
-def _display() -> Any:
-    """Return a display with one line for each direction."""
+def progress_display() -> Any:
+    """Return rich's display of progress on standard error. The caller sets its columns."""
     with first_use:
         from rich.console import Console
         from rich.progress import Progress
